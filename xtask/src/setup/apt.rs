@@ -1,0 +1,186 @@
+//! Debian's packages.
+
+use super::{Missing, Purpose, kernel};
+use crate::run;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use xtask::say;
+
+/// A package, why it is needed, and how to see that it is there on a system without dpkg.
+struct Package {
+    name: &'static str,
+    why: &'static str,
+    purpose: Purpose,
+    proof: Proof,
+}
+
+enum Proof {
+    Program(&'static str),
+    File(&'static str),
+    Python(&'static str),
+}
+
+const fn package(name: &'static str, purpose: Purpose, proof: Proof, why: &'static str) -> Package {
+    Package { name, why, purpose, proof }
+}
+
+const PACKAGES: &[Package] = &[
+    package("gcc", Purpose::Build, Proof::Program("cc"), "links, and compiles the C of SQLite and of PostgreSQL's parser"),
+    package("libc6-dev", Purpose::Build, Proof::File("/usr/include/stdio.h"), "headers for that C"),
+    package("clang", Purpose::Build, Proof::Program("clang"), "reads the headers of PostgreSQL's parser"),
+    package("libclang-dev", Purpose::Build, Proof::Program("clang"), "reads the headers of PostgreSQL's parser"),
+    package(
+        "postgresql-15",
+        Purpose::Demo,
+        Proof::File("/usr/lib/postgresql/15/bin/postgres"),
+        "the database that demo and tests run; the package's own cluster is neither used nor started",
+    ),
+    package("postgresql-client-15", Purpose::Demo, Proof::Program("psql"), "psql, a client under test"),
+    package("python3", Purpose::Demo, Proof::Program("python3"), "runs the demo's planner and executor"),
+    package("python3-psycopg2", Purpose::Demo, Proof::Python("psycopg2"), "their PostgreSQL driver"),
+    package("python3-venv", Purpose::Clickhouse, Proof::Python("venv"), "holds chDB, ClickHouse's engine"),
+    package("pgbouncer", Purpose::Bench, Proof::Program("pgbouncer"), "a peer to measure against"),
+    package("haproxy", Purpose::Bench, Proof::Program("haproxy"), "a peer to measure against"),
+];
+
+/// The kernel side's compiler and linker library.
+const KERNEL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "llvm-22-dev"];
+
+/// The missing packages, as one thing to install (two with the kernel side's, which is optional).
+pub fn missing(purposes: &[Purpose]) -> Result<Vec<Missing>> {
+    let apt = have("apt-get") && have("dpkg-query");
+    let mut wanted: Vec<&Package> = PACKAGES.iter().filter(|one| purposes.contains(&one.purpose)).collect();
+    let node = [
+        package("nodejs", Purpose::Test, Proof::Program("node"), "runs the node driver, a client under test"),
+        package("npm", Purpose::Test, Proof::Program("npm"), "installs the node driver"),
+    ];
+    // Node comes from many places; any will do.
+    if purposes.contains(&Purpose::Test) {
+        wanted.extend(node.iter().filter(|one| !one.proof.holds()));
+    }
+    let absent: Vec<&Package> = if apt {
+        let there = installed(&wanted.iter().map(|one| one.name).collect::<Vec<_>>())?;
+        wanted.into_iter().filter(|one| !there.iter().any(|name| name == one.name)).collect()
+    } else {
+        wanted.into_iter().filter(|one| !one.proof.holds()).collect()
+    };
+    let mut list = Vec::new();
+    for one in &absent {
+        say::line(&format!("needed: {} ({})", say::strong(one.name), one.why));
+    }
+    if !absent.is_empty() {
+        list.push(group(absent.iter().map(|one| one.name).collect(), "see above", apt, false));
+    }
+    if purposes.contains(&Purpose::Kernel) && !kernel::nightly_with_source() {
+        let there = if apt { installed(KERNEL)? } else { Vec::new() };
+        let absent: Vec<&str> = KERNEL.iter().filter(|name| !there.iter().any(|one| one == *name)).copied().collect();
+        if !absent.is_empty() {
+            list.push(group(absent, "compiles and links the programs that run in the kernel", apt, true));
+        }
+    }
+    Ok(list)
+}
+
+fn group(names: Vec<&'static str>, why: &'static str, apt: bool, optional: bool) -> Missing {
+    let name = names.join(" ");
+    let by_hand = match (apt, optional) {
+        (true, false) => format!("apt-get install {name}"),
+        (true, true) => format!("apt-get install {name}, or {}", kernel::NIGHTLY_BY_HAND),
+        (false, false) => format!("install what your system calls Debian's {name}"),
+        (false, true) => kernel::NIGHTLY_BY_HAND.to_owned(),
+    };
+    let hint = by_hand.clone();
+    let install = Box::new(move || if apt { apt_get(&names) } else { bail!("no apt here; {hint}") });
+    Missing { name, why, by_hand, install, optional }
+}
+
+impl Proof {
+    fn holds(&self) -> bool {
+        match self {
+            Self::Program(name) => have(name),
+            Self::File(path) => Path::new(path).exists(),
+            Self::Python(module) => Command::new(xtask::paths::python())
+                .args(["-c", &format!("import {module}")])
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success()),
+        }
+    }
+}
+
+/// Is there a program of this name in `PATH` or where only root looks?
+pub fn have(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|dir| dir.join(name).is_file())
+}
+
+/// Which of these packages are installed.
+fn installed(names: &[&str]) -> Result<Vec<String>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let out = Command::new("dpkg-query")
+        .args(["-W", "-f", "${db:Status-Status} ${Package}\n"])
+        .args(names)
+        .output() // fails when one is unknown, and still lists the others
+        .context("cannot run dpkg-query")?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    Ok(text.lines().filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect())
+}
+
+fn apt_get(names: &[&str]) -> Result<()> {
+    let sudo = !nix::unistd::geteuid().is_root();
+    if sudo && !Command::new("sudo").args(["-n", "true"]).status().is_ok_and(|status| status.success()) {
+        bail!("only root may install packages");
+    }
+    let apt = |arguments: &[&str], names: &[&str]| {
+        let mut command = if sudo { Command::new("sudo") } else { Command::new("apt-get") };
+        if sudo {
+            command.args(["-n", "--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+        }
+        command.args(["-q", "-y", "-o", "Dpkg::Use-Pty=0"]).args(arguments).args(names);
+        command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        run::show(&mut command)
+    };
+    let _guard = Quiet::new();
+    // --no-remove: a compiler of the user's own that is in the way is his to keep.
+    let arguments = ["install", "--no-install-recommends", "--no-remove"];
+    if fresh_index() && apt(&arguments, names).is_ok() {
+        return Ok(());
+    }
+    apt(&["update"], &[])?;
+    apt(&arguments, names)
+}
+
+/// Has apt ever fetched its index?
+fn fresh_index() -> bool {
+    fs::read_dir("/var/lib/apt/lists")
+        .is_ok_and(|dir| dir.flatten().any(|entry| entry.file_name().to_string_lossy().ends_with("_Packages")))
+}
+
+/// Keeps packages from starting their services while it lives, unless the system has a rule of its own.
+struct Quiet(bool);
+
+impl Quiet {
+    const FILE: &str = "/usr/sbin/policy-rc.d";
+
+    fn new() -> Self {
+        let path = Path::new(Self::FILE);
+        let made = nix::unistd::geteuid().is_root()
+            && !path.exists()
+            && fs::write(path, "#!/bin/sh\nexit 101\n").is_ok()
+            && fs::set_permissions(path, fs::Permissions::from_mode(0o755)).is_ok();
+        Self(made)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if self.0 {
+            let _gone = fs::remove_file(Self::FILE);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The node driver `pg`, from the lock file beside the tests.
+
+use super::{Missing, Purpose};
+use crate::run;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use xtask::paths;
+
+const FILES: [&str; 2] = ["package.json", "package-lock.json"];
+
+fn source(file: &str) -> PathBuf {
+    paths::root().join("tests/it/support/node").join(file)
+}
+
+/// The missing driver.
+pub fn missing(purposes: &[Purpose]) -> Result<Option<Missing>> {
+    if !purposes.contains(&Purpose::Test) {
+        return Ok(None);
+    }
+    let lock = fs::read(source("package-lock.json")).context("cannot read the lock file of the node driver")?;
+    // Written last: tells that exactly this lock file was installed.
+    if fs::read(paths::node_clients().join("installed")).is_ok_and(|done| done == lock) {
+        return Ok(None);
+    }
+    Ok(Some(Missing {
+        name: "the node driver `pg`".into(),
+        why: "a client under test",
+        by_hand: format!("npm ci in {} with the files of tests/it/support/node", paths::node_clients().display()),
+        install: Box::new(move || install(&lock)),
+        optional: false,
+    }))
+}
+
+fn install(lock: &[u8]) -> Result<()> {
+    let dir = paths::node_clients();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
+    for file in FILES {
+        fs::copy(source(file), dir.join(file))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&dir);
+    run::show(&mut npm)?;
+    fs::write(dir.join("installed"), lock)?;
+    Ok(())
+}
