@@ -197,8 +197,4 @@ pub(crate) fn limits(reader: &mut Reader<'_>, limits: Option<&Limits>) {
         let message = "`limits.statement_bytes` is more than `limits.message_bytes`; a statement is part of a message";
         reader.bad_at("limits.statement_bytes", message.to_owned());
     }
-    if limits.connections_per_agent > limits.connections {
-        let message = "`limits.connections_per_agent` is more than `limits.connections`; lower it, or raise the other";
-        reader.bad_at("limits.connections_per_agent", message.to_owned());
-    }
 }

@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `; did you mean ..?` for the nearest known name, or nothing.
+/// ` (did you mean ..?)` for the nearest known name, or nothing.
 pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> String {
     let allowed_edits = (name.chars().count() / 3).clamp(1, 3);
     known
@@ -208,7 +208,7 @@ pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> String {
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(edits, _)| *edits <= allowed_edits)
         .min()
-        .map_or_else(String::new, |(_, candidate)| format!("; did you mean `{candidate}`?"))
+        .map_or_else(String::new, |(_, candidate)| format!(" (did you mean `{candidate}`?)"))
 }
 
 /// A piece of input for a message: short, and without control characters.

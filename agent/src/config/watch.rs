@@ -60,7 +60,7 @@ impl Watch {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Opening and reading are events too, and our own: reacting to them would never end.
             if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_)) && !is_write_end(event.kind)) {
-                drop(sender.try_send(()));
+                sender.try_send(()).ok();
             }
         })
         .map_err(io::Error::other)?;

@@ -56,7 +56,13 @@ impl<T: TryFrom<u64>> Kind for Int<T> {
             .filter(|number| (self.min..=self.max).contains(number))
             .and_then(|number| T::try_from(number).ok());
         if read.is_none() {
-            wrong_value(self, at, value, &format!("is {}", shown(integer.as_str())), reader);
+            let prefix = match integer.radix() {
+                2 => "0b",
+                8 => "0o",
+                16 => "0x",
+                _ => "",
+            };
+            wrong_value(self, at, value, &format!("is {prefix}{}", shown(integer.as_str())), reader);
         }
         read
     }

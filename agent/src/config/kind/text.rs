@@ -143,8 +143,8 @@ impl Kind for Glob {
     type Out = String;
 
     fn allowed(&self) -> String {
-        "a cgroup path from the cgroup v2 mount, starting with `/`, in which `*` stands for any characters but `/`, \
-         `?` for one, and `**` as a whole component for any number of components"
+        "a cgroup path from the cgroup v2 mount, such as `\"/system.slice/planner-*.service\"` (`*`: any characters but \
+         `/`, `?`: one, `/**/`: any number of levels)"
             .to_owned()
     }
 
