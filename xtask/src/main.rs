@@ -1,11 +1,13 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod cmd;
 mod ebpf;
-mod run;
 mod setup;
+mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Interlock's own commands")]
@@ -18,13 +20,26 @@ struct Arguments {
 enum Command {
     /// Install what is missing for building, demo and tests.
     Setup(setup::Options),
+    /// Run every test, after setting up for it.
+    Test(test::Options),
     /// Build the programs that run in the kernel.
     Ebpf,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Setup(options) => setup::run(&options),
+        Command::Test(options) => test::run(&options),
         Command::Ebpf => {
             println!("{}", ebpf::build()?.display());
             Ok(())

@@ -9,6 +9,9 @@ pub mod daemon;
 pub mod postgres;
 pub mod scratch;
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::{Context, Result, bail};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};

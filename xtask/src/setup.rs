@@ -50,18 +50,26 @@ impl Purpose {
     }
 }
 
-/// One thing that can be missing.
+/// Something missing that one command installs.
 struct Missing {
-    /// What, with its version where that matters.
+    /// What, with versions where they matter.
     name: String,
-    /// What it is needed for, as a clause.
-    why: &'static str,
+    /// Each part of it and what that is needed for, as a clause.
+    parts: Vec<(String, &'static str)>,
     /// The command that installs it by hand.
     by_hand: String,
     /// Installs it.
     install: Box<dyn FnOnce() -> Result<()>>,
     /// Everything but the kernel side works without it.
     optional: bool,
+}
+
+impl Missing {
+    fn show(&self) {
+        for (name, why) in &self.parts {
+            say::line(&format!("missing: {} ({why})", say::strong(name)));
+        }
+    }
 }
 
 /// Runs the command.
@@ -95,9 +103,7 @@ fn rest(purposes: &[Purpose]) -> Result<Vec<Missing>> {
 
 fn install(missing: Vec<Missing>) -> Result<bool> {
     let any = !missing.is_empty();
-    for item in &missing {
-        say::line(&format!("missing: {} ({})", say::strong(&item.name), item.why));
-    }
+    missing.iter().for_each(Missing::show);
     for item in missing {
         match (item.install)() {
             Ok(()) => say::line(&format!("{} {}", say::good("installed"), item.name)),
@@ -122,8 +128,8 @@ fn check(purposes: &[Purpose]) -> Result<()> {
         return Ok(());
     }
     for item in &missing {
-        say::line(&format!("missing: {} ({})", item.name, item.why));
-        say::line(&format!("         {}", item.by_hand));
+        item.show();
+        say::line(&format!("  {}", say::faint(&item.by_hand)));
     }
-    bail!("{} missing; `cargo xtask setup` installs it", missing.len());
+    bail!("something is missing; `cargo xtask setup` installs it");
 }

@@ -160,9 +160,14 @@ impl Daemon {
             let found = self.setup.targets.iter().find(|one| one.name == target);
             return found.map(Target::address).with_context(|| format!("no target `{target}`"));
         }
+        Ok(("127.0.0.1".into(), self.listener(agent, target)?))
+    }
+
+    /// Port of the explicit listener for `agent` and `target`; there when not transparent, or with [`Setup::listeners`].
+    pub fn listener(&self, agent: &str, target: &str) -> Result<u16> {
         let found = self.ports.iter().find(|(who, what, _)| who == agent && what == target);
         let (_, _, port) = found.with_context(|| format!("no listener for `{agent}` and `{target}`"))?;
-        Ok(("127.0.0.1".into(), *port))
+        Ok(*port)
     }
 
     /// A command that runs `program` as `agent`: under `interlock exec`, or as it is when not transparent.
@@ -268,6 +273,7 @@ impl Default for Setup {
             policies: Vec::new(),
             policy_paths: Vec::new(),
             mode: Mode::Auto,
+            listeners: false,
             clickhouse: None,
             more: String::new(),
             profile: Profile::Debug,

@@ -1,13 +1,12 @@
 //! Debian's packages.
 
 use super::{Missing, Purpose, kernel};
-use crate::run;
+use crate::cmd;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use xtask::say;
 
 /// A package, why it is needed, and how to see that it is there on a system without dpkg.
 struct Package {
@@ -68,23 +67,24 @@ pub fn missing(purposes: &[Purpose]) -> Result<Vec<Missing>> {
         wanted.into_iter().filter(|one| !one.proof.holds()).collect()
     };
     let mut list = Vec::new();
-    for one in &absent {
-        say::line(&format!("needed: {} ({})", say::strong(one.name), one.why));
-    }
     if !absent.is_empty() {
-        list.push(group(absent.iter().map(|one| one.name).collect(), "see above", apt, false));
+        list.push(group(absent.iter().map(|one| (one.name, one.why)).collect(), apt, false));
     }
     if purposes.contains(&Purpose::Kernel) && !kernel::nightly_with_source() {
         let there = if apt { installed(KERNEL)? } else { Vec::new() };
-        let absent: Vec<&str> = KERNEL.iter().filter(|name| !there.iter().any(|one| one == *name)).copied().collect();
+        let why = "compiles or links the programs that run in the kernel";
+        let absent = KERNEL.iter().filter(|name| !there.iter().any(|one| one == *name));
+        let absent: Vec<_> = absent.map(|name| (*name, why)).collect();
         if !absent.is_empty() {
-            list.push(group(absent, "compiles and links the programs that run in the kernel", apt, true));
+            list.push(group(absent, apt, true));
         }
     }
     Ok(list)
 }
 
-fn group(names: Vec<&'static str>, why: &'static str, apt: bool, optional: bool) -> Missing {
+fn group(packages: Vec<(&'static str, &'static str)>, apt: bool, optional: bool) -> Missing {
+    let names: Vec<&str> = packages.iter().map(|(name, _)| *name).collect();
+    let parts = packages.iter().map(|(name, why)| ((*name).to_owned(), *why)).collect();
     let name = names.join(" ");
     let by_hand = match (apt, optional) {
         (true, false) => format!("apt-get install {name}"),
@@ -94,7 +94,7 @@ fn group(names: Vec<&'static str>, why: &'static str, apt: bool, optional: bool)
     };
     let hint = by_hand.clone();
     let install = Box::new(move || if apt { apt_get(&names) } else { bail!("no apt here; {hint}") });
-    Missing { name, why, by_hand, install, optional }
+    Missing { name, parts, by_hand, install, optional }
 }
 
 impl Proof {
@@ -143,7 +143,7 @@ fn apt_get(names: &[&str]) -> Result<()> {
         }
         command.args(["-q", "-y", "-o", "Dpkg::Use-Pty=0"]).args(arguments).args(names);
         command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        run::show(&mut command)
+        cmd::show(&mut command)
     };
     let _guard = Quiet::new();
     // --no-remove: a compiler of the user's own that is in the way is his to keep.
@@ -158,7 +158,7 @@ fn apt_get(names: &[&str]) -> Result<()> {
 /// Has apt ever fetched its index?
 fn fresh_index() -> bool {
     fs::read_dir("/var/lib/apt/lists")
-        .is_ok_and(|dir| dir.flatten().any(|entry| entry.file_name().to_string_lossy().ends_with("_Packages")))
+        .is_ok_and(|dir| dir.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_Packages")))
 }
 
 /// Keeps packages from starting their services while it lives, unless the system has a rule of its own.

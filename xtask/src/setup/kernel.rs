@@ -1,7 +1,7 @@
 //! The compiler and linker for the programs that run in the kernel.
 
 use super::{Missing, Purpose};
-use crate::run;
+use crate::cmd;
 use anyhow::{Result, ensure};
 use std::path::Path;
 use std::process::Command;
@@ -26,9 +26,10 @@ pub fn missing(purposes: &[Purpose]) -> Result<Option<Missing>> {
     if !purposes.contains(&Purpose::Kernel) || linker_is_there() {
         return Ok(None);
     }
+    let name = format!("bpf-linker {LINKER_VERSION}");
     Ok(Some(Missing {
-        name: format!("bpf-linker {LINKER_VERSION}"),
-        why: "links the programs that run in the kernel; compiling it takes a minute or two",
+        name: name.clone(),
+        parts: vec![(name, "links the programs that run in the kernel; compiling it takes a minute or two")],
         by_hand: format!(
             "LLVM_PREFIX={LLVM} cargo install bpf-linker --version {LINKER_VERSION} --no-default-features --features llvm-22"
         ),
@@ -39,10 +40,10 @@ pub fn missing(purposes: &[Purpose]) -> Result<Option<Missing>> {
 
 fn install() -> Result<()> {
     ensure!(Path::new(LLVM).is_dir(), "no LLVM 22 in {LLVM}: `apt-get install llvm-22-dev`");
-    let mut cargo = run::cargo();
+    let mut cargo = cmd::cargo();
     cargo.args(["install", "bpf-linker", "--version", LINKER_VERSION, "--locked", "--force"]);
     cargo.args(["--no-default-features", "--features", "llvm-22"]).env("LLVM_PREFIX", LLVM);
-    run::show(&mut cargo)
+    cmd::show(&mut cargo)
 }
 
 fn linker_is_there() -> bool {

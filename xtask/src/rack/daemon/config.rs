@@ -21,6 +21,8 @@ pub struct Setup {
     pub policy_paths: Vec<PathBuf>,
     /// How agents reach the daemon.
     pub mode: Mode,
+    /// Have a listener for every agent and target even when transparent: for clients inside a test program.
+    pub listeners: bool,
     /// Ship rows to this server, given as the URL of its HTTP interface.
     pub clickhouse: Option<String>,
     /// Further TOML, put at the end.
@@ -63,7 +65,7 @@ impl Setup {
     /// A free port for every agent and target: (agent, target, port).
     pub(super) fn listener_ports(&self) -> Result<Vec<(String, String, u16)>> {
         let mut ports = Vec::new();
-        if self.mode == Mode::Transparent {
+        if self.mode == Mode::Transparent && !self.listeners {
             return Ok(ports);
         }
         for (agent, _) in &self.agents {
@@ -103,7 +105,7 @@ impl Setup {
         for target in &self.targets {
             line(format_args!("{}", target.to_toml()));
         }
-        for (agent, target, port) in ports.iter().filter(|_| explicit) {
+        for (agent, target, port) in ports.iter().filter(|_| explicit || self.listeners) {
             let (target, agent) = (word(target), word(agent));
             line(format_args!("[[listener]]\naddress = \"127.0.0.1:{port}\"\ntarget = {target}\nagent = {agent}\n"));
         }
