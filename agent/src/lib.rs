@@ -1,1 +1,17 @@
-//! The host agent.
+//! The Interlock host agent: the only code with IO.
+//!
+//! In reading order: a connection is taken by [`intercept`] (or an explicit listener), named by [`identity`], driven by
+//! [`session`] under the [`live`] configuration and policies, recorded in the spool (crate `audit`) and shipped by
+//! [`sink`]. [`serve`] is the daemon around it, [`control`] its socket, [`cli`] the command line.
+
+pub mod cgroup;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod identity;
+pub mod intercept;
+pub mod live;
+pub mod serve;
+pub mod session;
+pub mod sink;
+pub mod telemetry;

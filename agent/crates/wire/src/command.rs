@@ -29,6 +29,10 @@ pub enum Event {
     },
     /// A question was answered.
     Answer(Answer),
+    /// The target can't be connected to. Comes instead of anything from the server.
+    Unreachable,
+    /// The session is ended from here: tell the client, in its own dialect, and close.
+    Shutdown,
 }
 
 /// What the driver must do, in this order.

@@ -15,6 +15,7 @@
 
 mod command;
 mod error;
+pub mod fuzz;
 mod limits;
 mod op;
 pub mod postgres;
@@ -26,5 +27,5 @@ pub use command::{CancelKey, Command, Commands, Event, Observation, OpEnd, Side}
 pub use error::{Blame, WireError};
 pub use limits::Limits;
 pub use op::{Access, Action, Certainty, Facts, Meaning, OpId, Operation, Phase, Resource, ResourceKind};
-pub use protocol::{Detection, Interceptor, Options, Protocol};
+pub use protocol::{Detection, Interceptor, Options, Protocol, Shared};
 pub use verdict::{Answer, Denial, Question, Verdict};

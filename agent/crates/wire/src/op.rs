@@ -40,7 +40,7 @@ pub enum Phase {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Meaning {
     /// The protocol's own word: `SELECT`, `COPY FROM`, `LOGIN`; several statements are joined with `;`.
-    pub verb: Box<str>,
+    pub verb: std::sync::Arc<str>,
     /// The strongest action among `accesses`: what the audit row shows.
     pub action: Action,
     /// Everything the operation touches. Policy must permit every pair.

@@ -27,13 +27,30 @@ pub enum Detection {
 }
 
 /// What a machine is told about its connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The limits to keep.
     pub limits: Arc<Limits>,
+    /// What all connections share.
+    pub shared: Arc<Shared>,
     /// Answer the client without the one extra request by which names are resolved as the target does. For
     /// comparisons byte by byte; names that need resolving make an operation [`crate::Certainty::Partial`].
     pub no_lookups: bool,
+}
+
+impl Options {
+    /// Options for connections that keep these limits.
+    pub fn new(limits: Arc<Limits>) -> Self {
+        let shared = Arc::new(Shared { sql: crate::postgres::sql::Reader::new(&limits) });
+        Self { limits, shared, no_lookups: false }
+    }
+}
+
+/// Caches that serve all connections. Bounded; they change how fast an answer comes, never what it is.
+#[derive(Debug)]
+pub struct Shared {
+    /// Statements read before.
+    pub(crate) sql: crate::postgres::sql::Reader,
 }
 
 /// One connection's machine. Pure: the same events give the same commands.
@@ -46,4 +63,7 @@ pub trait Interceptor: Send {
 
     /// Should the driver read from this side now? Back-pressure, also while an operation is held.
     fn wants(&self, side: Side) -> bool;
+
+    /// Is nothing under way that ending the session would break?
+    fn idle(&self) -> bool;
 }

@@ -1,0 +1,172 @@
+//! What a request means, from its text and from what was prepared before.
+
+use super::{Encoding, Machine, Statement};
+use crate::postgres::sql::{Effect, Reading, Scope};
+use crate::{Access, Action, Certainty, Facts, Meaning};
+use bytes::Bytes;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+impl Machine {
+    /// Reads a statement as the target would now.
+    pub(super) fn read_text(&self, text: &Bytes) -> Arc<Reading> {
+        let text = match self.readable(text) {
+            Ok(text) => text,
+            Err(doubt) => return Arc::new(unread(doubt)),
+        };
+        if self.settings.stale && self.lookups {
+            let scope = Arc::new(Scope { search_path: Vec::new(), user: "".into() });
+            return self.shared.sql.read(&scope, &text);
+        }
+        self.shared.sql.read(&self.settings.scope, &text)
+    }
+
+    /// The text as the SQL reader takes it, UTF-8, or why it can't be had.
+    fn readable<'a>(&self, text: &'a [u8]) -> Result<Cow<'a, [u8]>, &'static str> {
+        if !self.settings.plain_strings && memchr::memchr(b'\\', text).is_some() {
+            return Err("backslashes while `standard_conforming_strings` is off");
+        }
+        if text.is_ascii() {
+            return Ok(Cow::Borrowed(text));
+        }
+        match self.settings.encoding {
+            Encoding::Utf8 => Ok(Cow::Borrowed(text)),
+            Encoding::Latin1 => Ok(Cow::Owned(text.iter().map(|byte| char::from(*byte)).collect::<String>().into())),
+            Encoding::Other => Err("characters beyond ASCII in a `client_encoding` that is not understood"),
+        }
+    }
+
+    /// The meaning of a read statement, with what the prepared statements and cursors that it uses stand for.
+    pub(super) fn meaning_of(&self, reading: &Reading) -> Arc<Meaning> {
+        let mut meaning = Cow::Borrowed(&reading.meaning);
+        for effect in &reading.effects {
+            let used = match effect {
+                Effect::Execute { name } => self.meaning_of_statement(name.as_bytes()).0,
+                Effect::UseCursor { name } => self.meaning_of_cursor("FETCH", name.as_bytes()),
+                _ => continue,
+            };
+            meaning = Cow::Owned(Arc::new(join(&meaning, &used)));
+        }
+        Arc::clone(&meaning)
+    }
+
+    /// Everything that running the prepared statement of that name may mean, the text of the latest, and its reading.
+    pub(super) fn meaning_of_statement(&self, name: &[u8]) -> (Arc<Meaning>, Bytes, Option<Arc<Reading>>) {
+        let mut result: Option<(Arc<Meaning>, Bytes, Option<Arc<Reading>>)> = None;
+        for statement in self.statements.possible(name, self.segment) {
+            let (meaning, text, reading) = match statement {
+                Statement::Text(text) => {
+                    let reading = self.read_text(text);
+                    // No recursion without end: what a prepared EXECUTE uses was itself prepared by Parse or PREPARE,
+                    // and those that use further ones are not followed.
+                    let meaning = if reading.effects.iter().any(uses_another) {
+                        Arc::new(self.meaning_of_indirect(&reading))
+                    } else {
+                        Arc::clone(&reading.meaning)
+                    };
+                    (meaning, text.clone(), Some(reading))
+                }
+                Statement::Sql { inner, scope } if **scope == *self.settings.scope && !self.settings.stale => {
+                    (Arc::clone(inner), Bytes::new(), None)
+                }
+                Statement::Sql { inner, .. } => {
+                    (Arc::new(doubtful(inner, "prepared under another search path")), Bytes::new(), None)
+                }
+            };
+            result = Some(match result {
+                None => (meaning, text, reading),
+                // Effects of several possible statements can't be told apart: the latest's are followed.
+                Some((earlier, _, _)) => (Arc::new(join(&earlier, &meaning)), text, reading),
+            });
+        }
+        result.unwrap_or_else(|| {
+            let doubt = "a prepared statement that was not seen being prepared";
+            (Arc::new(Meaning::opaque("EXECUTE", Action::Unknown, doubt)), Bytes::new(), None)
+        })
+    }
+
+    fn meaning_of_indirect(&self, reading: &Reading) -> Meaning {
+        let mut meaning = (*reading.meaning).clone();
+        for effect in &reading.effects {
+            let used = match effect {
+                Effect::Execute { name } => self.sql_prepared(name.as_bytes()),
+                Effect::UseCursor { name } => self.meaning_of_cursor("FETCH", name.as_bytes()),
+                _ => continue,
+            };
+            meaning = join(&meaning, &used);
+        }
+        meaning
+    }
+
+    /// What EXECUTE of that name means inside a statement that was itself prepared.
+    fn sql_prepared(&self, name: &[u8]) -> Arc<Meaning> {
+        let mut joined: Option<Arc<Meaning>> = None;
+        for statement in self.statements.possible(name, self.segment) {
+            let meaning = match statement {
+                Statement::Sql { inner, .. } => Arc::clone(inner),
+                Statement::Text(text) => {
+                    let reading = self.read_text(text);
+                    if reading.effects.iter().any(uses_another) {
+                        Arc::new(Meaning::opaque("EXECUTE", Action::Unknown, "prepared statements nested too deeply"))
+                    } else {
+                        Arc::clone(&reading.meaning)
+                    }
+                }
+            };
+            joined = Some(joined.map_or_else(|| Arc::clone(&meaning), |earlier| Arc::new(join(&earlier, &meaning))));
+        }
+        joined.unwrap_or_else(|| {
+            let doubt = "a prepared statement that was not seen being prepared";
+            Arc::new(Meaning::opaque("EXECUTE", Action::Unknown, doubt))
+        })
+    }
+
+    /// Everything that fetching from the cursor of that name may mean.
+    pub(super) fn meaning_of_cursor(&self, verb: &str, name: &[u8]) -> Arc<Meaning> {
+        let mut joined: Option<Meaning> = None;
+        for inner in self.cursors.possible(name, u64::MAX) {
+            joined = Some(joined.map_or_else(|| (**inner).clone(), |earlier| join(&earlier, inner)));
+        }
+        Arc::new(match joined {
+            Some(meaning) => Meaning { verb: verb.into(), ..meaning },
+            None => Meaning::opaque(verb, Action::Unknown, "a cursor or portal that was not seen being made"),
+        })
+    }
+}
+
+const fn uses_another(effect: &Effect) -> bool {
+    matches!(effect, Effect::Execute { .. } | Effect::UseCursor { .. })
+}
+
+/// Both at once: everything that either touches, as uncertain as the less certain.
+fn join(first: &Meaning, second: &Meaning) -> Meaning {
+    let mut accesses: Vec<Access> = first.accesses.iter().chain(&second.accesses).cloned().collect();
+    accesses.sort_unstable();
+    accesses.dedup();
+    let doubt = if first.doubt.is_empty() { &second.doubt } else { &first.doubt };
+    let filtered = match (first.facts.filtered, second.facts.filtered) {
+        (Some(one), Some(other)) => Some(one && other),
+        (one, other) => one.or(other),
+    };
+    Meaning {
+        verb: first.verb.clone(),
+        action: first.action.max(second.action),
+        accesses: accesses.into_boxed_slice(),
+        certainty: first.certainty.max(second.certainty),
+        doubt: doubt.clone(),
+        facts: Facts { filtered, limit: None, statements: first.facts.statements.max(second.facts.statements) },
+        fingerprint: first.fingerprint,
+    }
+}
+
+fn doubtful(meaning: &Meaning, doubt: &str) -> Meaning {
+    Meaning { certainty: meaning.certainty.max(Certainty::Partial), doubt: doubt.into(), ..meaning.clone() }
+}
+
+fn unread(doubt: &str) -> Reading {
+    Reading {
+        meaning: Arc::new(Meaning::opaque("UNREADABLE", Action::Unknown, doubt)),
+        effects: Box::new([Effect::SearchPathMayChange]),
+        statements: 1,
+    }
+}

@@ -1,0 +1,374 @@
+//! The target's side: replies are counted, attributed and passed on.
+
+use super::{Encoding, Machine, Settings, State, send};
+use crate::postgres::frame::{self, Header, server as read};
+use crate::postgres::reply::{self, Expected, Kind};
+use crate::postgres::sql::Scope;
+use crate::{CancelKey, Command, Commands, Observation, OpId, Side, WireError};
+use bytes::Bytes;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Bytes of a reply that is read whole; errors and notices are far shorter.
+const READ_BYTES_MAX: usize = 4 << 20;
+
+impl Machine {
+    /// Uses up what the target sent.
+    pub(super) fn read_server(&mut self, out: &mut Commands) -> Result<(), WireError> {
+        loop {
+            if self.server_passing > 0 {
+                let bytes = self.from_server.take(self.server_passing);
+                if bytes.is_empty() {
+                    return Ok(());
+                }
+                self.server_passing -= bytes.len();
+                self.count_out(bytes.len());
+                send(out, Side::Client, bytes);
+                continue;
+            }
+            let header = frame::header(self.from_server.front())
+                .map_err(|()| WireError::server("invalid message length"))?;
+            let Some(header) = header else { return Ok(()) };
+            if self.read_reply(header, out)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_reply(&mut self, header: Header, out: &mut Commands) -> Result<ControlFlow<()>, WireError> {
+        let looking = self.looking();
+        match header.kind {
+            // The bulk: never gathered.
+            b'D' | b'd' if !looking => {
+                if header.kind == b'D' {
+                    self.saw_row();
+                }
+                self.pass_reply(header);
+                return Ok(ControlFlow::Continue(()));
+            }
+            b't' | b'V' | b'A' | b'v' | b'H' | b'W' | b'c' | b'R' if !looking => {
+                self.pass_reply(header);
+                return Ok(ControlFlow::Continue(()));
+            }
+            _ => {}
+        }
+        if header.total > READ_BYTES_MAX {
+            return Err(WireError::server("a reply is too long"));
+        }
+        if self.from_server.len() < header.total {
+            return Ok(ControlFlow::Break(()));
+        }
+        let message = self.from_server.take(header.total);
+        match header.kind {
+            // These can come at any time, and are the client's also while we look something up.
+            b'N' => self.forward(message, out),
+            b'S' => {
+                self.saw_parameter(&message);
+                self.forward(message, out);
+            }
+            b'K' => {
+                self.saw_cancel_key(&message, out);
+                self.forward(message, out);
+            }
+            b'E' => self.saw_error(message, out),
+            b'Z' => self.saw_ready(message, out)?,
+            b'D' if looking => self.saw_lookup_row(&message),
+            _ if looking => {}
+            b'1' | b'2' | b'3' | b'n' | b'T' | b'C' | b'I' | b's' => self.saw_completion(header, message, out)?,
+            b'G' => {
+                if !self.replies.drop_swallowed_syncs() {
+                    return Err(WireError::client("requests were sent ahead of a COPY from the client"));
+                }
+                self.copy_in = true;
+                self.forward(message, out);
+            }
+            _ => return Err(WireError::server("unknown reply")),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn looking(&self) -> bool {
+        self.replies.head().is_some_and(|head| head.kind == Kind::Lookup)
+    }
+
+    fn pass_reply(&mut self, header: Header) {
+        self.server_passing = header.total;
+    }
+
+    fn forward(&mut self, message: Bytes, out: &mut Commands) {
+        self.count_out(message.len());
+        send(out, Side::Client, message);
+    }
+
+    fn head_running(&mut self) -> Option<&mut super::Running> {
+        let op = match self.state {
+            State::Authenticating => self.login_op,
+            _ => self.replies.head().and_then(|head| head.op),
+        };
+        op.and_then(|op| self.running.get_mut(&op))
+    }
+
+    fn count_out(&mut self, bytes: usize) {
+        if let Some(running) = self.head_running() {
+            running.end.bytes_out += bytes as u64;
+        }
+    }
+
+    fn saw_row(&mut self) {
+        if let Some(running) = self.head_running() {
+            running.rows_seen += 1;
+            running.end.rows += 1;
+        }
+    }
+
+    fn saw_parameter(&mut self, message: &Bytes) {
+        match read::parameter(frame::body(message)) {
+            Some((b"standard_conforming_strings", value)) => self.settings.plain_strings = value == b"on",
+            Some((b"client_encoding", value)) => self.settings.set_encoding(value),
+            _ => {}
+        }
+    }
+
+    fn saw_cancel_key(&self, message: &Bytes, out: &mut Commands) {
+        let mut fields = frame::Fields(frame::body(message));
+        if let Some(process) = fields.i32() {
+            let process = u32::from_be_bytes(process.to_be_bytes());
+            let key = CancelKey { process, secret: message.slice_ref(fields.0) };
+            out.push(Command::Observe(Observation::CancelKey(key)));
+        }
+    }
+
+    /// Replies that end, or are, the reply to one request.
+    fn saw_completion(&mut self, header: Header, message: Bytes, out: &mut Commands) -> Result<(), WireError> {
+        let Some(head) = self.replies.head() else { return Err(WireError::server("a reply to nothing")) };
+        let (kind, seq, name, op) = (head.kind, head.seq, head.name.clone(), head.op);
+        let ends = match (header.kind, kind) {
+            // A simple query has any number of these.
+            (b'T' | b'I', Kind::Query) => false,
+            (b'C', Kind::Query) => {
+                self.saw_tag(&message);
+                false
+            }
+            (b'C', Kind::Execute) => {
+                self.saw_tag(&message);
+                true
+            }
+            (b'I' | b's', Kind::Execute) | (b'T' | b'n', Kind::Describe) => true,
+            (b'1', Kind::Parse) => {
+                self.statements.confirm(&name, seq);
+                true
+            }
+            (b'2', Kind::Bind) => {
+                // The portal that had the name before is gone, and with it its operation.
+                let gone: Vec<OpId> = self.portals.older(&name, seq).copied().collect();
+                self.portals.confirm(&name, seq);
+                gone.into_iter().for_each(|op| self.finish(op, out));
+                true
+            }
+            (b'3', Kind::CloseStatement) => {
+                self.statements.release(&name, seq);
+                true
+            }
+            (b'3', Kind::ClosePortal) => {
+                let gone: Vec<OpId> = self.portals.older(&name, seq).copied().collect();
+                self.portals.release(&name, seq);
+                gone.into_iter().for_each(|op| self.finish(op, out));
+                true
+            }
+            _ => return Err(WireError::server("a reply out of order")),
+        };
+        self.forward(message, out);
+        if ends {
+            self.replies.pop();
+        }
+        // PortalSuspended leaves the operation open: more of it can be fetched.
+        if kind == Kind::Execute && header.kind != b's' {
+            self.copy_in = false;
+            if let Some(op) = op {
+                self.finish(op, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn saw_tag(&mut self, message: &Bytes) {
+        let rows = read::rows(frame::body(message));
+        self.copy_in = false;
+        if let Some(running) = self.head_running() {
+            // The tag of a statement that returned rows counts the rows that were seen coming.
+            if running.rows_seen == 0 {
+                running.end.rows += rows;
+            }
+            running.rows_seen = 0;
+        }
+    }
+
+    fn saw_error(&mut self, message: Bytes, out: &mut Commands) {
+        let error = read::error(frame::body(&message));
+        if self.looking() {
+            // Names stay unresolved; the client never asked.
+            self.settings.scope = Arc::new(Scope { search_path: Vec::new(), user: self.user.clone() });
+            return;
+        }
+        if let Some(running) = self.head_running() {
+            running.end.error = Some(error);
+        }
+        if self.state == State::Authenticating {
+            self.forward(message, out);
+            if let Some(login) = self.login_op.take() {
+                self.finish(login, out);
+            }
+            return;
+        }
+        self.copy_in = false;
+        let refused = self.replies.head().and_then(|head| head.refused.clone());
+        self.forward(refused.unwrap_or(message), out);
+        if self.replies.head().is_some_and(|head| !head.kind.ends_with_ready()) {
+            self.skip_to_sync(out);
+        }
+    }
+
+    /// An error in the extended protocol: the target skips all requests up to the next Sync.
+    fn skip_to_sync(&mut self, out: &mut Commands) {
+        let mut failed = true;
+        while let Some(entry) = self.replies.pop_unless_ready() {
+            self.undo(&entry);
+            if let Some(op) = entry.op {
+                if let Some(running) = self.running.get_mut(&op).filter(|_| !failed) {
+                    let why = "skipped: an earlier request of the pipeline failed";
+                    running.end.error.get_or_insert_with(|| ("".into(), why.into()));
+                }
+                self.finish(op, out);
+            }
+            failed = false;
+        }
+    }
+
+    fn undo(&mut self, entry: &Expected) {
+        match entry.kind {
+            Kind::Parse => self.statements.fail(&entry.name, entry.seq),
+            Kind::Bind => self.portals.fail(&entry.name, entry.seq),
+            _ => {}
+        }
+    }
+
+    fn saw_ready(&mut self, message: Bytes, out: &mut Commands) -> Result<(), WireError> {
+        let status = frame::body(&message).first().copied().unwrap_or(b'I');
+        if self.state == State::Authenticating {
+            self.state = State::Session;
+            self.transaction = status;
+            if let Some(login) = self.login_op.take() {
+                self.finish(login, out);
+            }
+            self.ready(message, out);
+            return Ok(());
+        }
+        let Some(head) = self.replies.head() else { return Err(WireError::server("ready for nothing")) };
+        if !head.kind.ends_with_ready() {
+            return Err(WireError::server("ready out of order"));
+        }
+        let (kind, seq, op) = (head.kind, head.seq, head.op);
+        if kind == Kind::Lookup {
+            self.replies.pop();
+            if let Some(held_back) = self.settings.lookup.take() {
+                send(out, Side::Client, held_back);
+            }
+            return Ok(());
+        }
+        self.count_out(message.len());
+        self.replies.pop();
+        self.copy_in = false;
+        if let Some(op) = op {
+            self.finish(op, out);
+        }
+        self.transaction_is(status, seq, out);
+        self.ready(message, out);
+        Ok(())
+    }
+
+    fn transaction_is(&mut self, status: u8, seq: u64, out: &mut Commands) {
+        let ended = status == b'I' && self.transaction != b'I';
+        self.transaction = status;
+        if status != b'T' {
+            // Portals end with their transaction; in a failed one nothing can be fetched.
+            self.portals.release_all(seq);
+            let over: Vec<OpId> =
+                self.running.iter().filter(|(_, running)| running.seq <= seq).map(|(op, _)| *op).collect();
+            over.into_iter().for_each(|op| self.finish(op, out));
+        }
+        if ended && std::mem::take(&mut self.settings.changed_in_transaction) {
+            self.settings.stale = true;
+        }
+        if status == b'I' && self.cursors.is_full() {
+            self.cursors.release_all(seq);
+        }
+    }
+
+    /// The target is ready; so is the client, unless something must be looked up first.
+    fn ready(&mut self, message: Bytes, out: &mut Commands) {
+        let possible = self.lookups && self.state == State::Session && !self.segment_open;
+        if possible && self.settings.stale && self.transaction != b'E' && self.replies.is_empty() {
+            let seq = self.next_seq();
+            self.expect(Kind::Lookup, seq, Bytes::new(), None);
+            self.settings.lookup = Some(message);
+            self.settings.stale = false;
+            self.settings.changed_in_transaction |= self.transaction == b'T';
+            send(out, Side::Server, reply::query(reply::LOOKUP));
+        } else {
+            send(out, Side::Client, message);
+        }
+    }
+
+    fn saw_lookup_row(&mut self, message: &Bytes) {
+        let row = read::row(frame::body(message)).unwrap_or_default();
+        let path = row.first().and_then(|path| array(path)).unwrap_or_default();
+        if let Some(plain) = row.get(1) {
+            self.settings.plain_strings = *plain == b"on";
+        }
+        if *self.settings.scope.search_path != *path {
+            self.settings.scope = Arc::new(Scope { search_path: path, user: self.user.clone() });
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn set_encoding(&mut self, name: &[u8]) {
+        let plain: Vec<u8> = name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
+        self.encoding = match plain.as_slice() {
+            // With SQL_ASCII the target takes bytes as they are; they are read as what they almost always are.
+            b"UTF8" | b"UNICODE" | b"SQLASCII" => Encoding::Utf8,
+            b"LATIN1" | b"ISO88591" => Encoding::Latin1,
+            _ => Encoding::Other,
+        };
+    }
+
+    /// Something passed that may have changed the search path. The end of a transaction changes it only if something
+    /// in the transaction did.
+    pub(super) fn went_stale(&mut self, verb: &str) {
+        if !verb.starts_with("ROLLBACK") || self.changed_in_transaction {
+            self.stale = true;
+        }
+    }
+}
+
+/// A `text[]` in its text form: `{pg_catalog,public,"With, comma"}`.
+fn array(text: &[u8]) -> Option<Vec<Box<str>>> {
+    let inner = std::str::from_utf8(text).ok()?.strip_prefix('{')?.strip_suffix('}')?;
+    let (mut items, mut item, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
+    for character in inner.chars() {
+        match character {
+            _ if escaped => {
+                item.push(character);
+                escaped = false;
+            }
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ',' if !quoted => items.push(std::mem::take(&mut item).into_boxed_str()),
+            _ => item.push(character),
+        }
+    }
+    if !inner.is_empty() {
+        items.push(item.into_boxed_str());
+    }
+    Some(items)
+}

@@ -1,0 +1,8 @@
+//! The PostgreSQL machine: conversations, refusals, hostile bytes.
+
+mod hostile;
+mod pipeline;
+mod properties;
+mod refusal;
+mod script;
+mod session;

@@ -1,0 +1,334 @@
+//! Which cgroups are governed, as whom and why: by the configuration's globs, by `interlock tag`, or by `interlock exec`.
+
+use super::daemon::Daemon;
+use crate::cgroup::{CgroupId, CgroupPath, Hierarchy, Pattern};
+use crate::config::Config;
+use crate::control::message::{Code, Failure, GovernedStatus, Place, Tagged};
+use crate::intercept::{Governed, Kernel, KernelError};
+use anyhow::Context;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+/// Below the cgroup base: one cgroup for each command that `interlock exec` runs.
+const EXEC: &str = "exec";
+
+/// Keeps book of governed cgroups.
+pub(super) struct Governor {
+    kernel: Option<Arc<Kernel>>,
+    hierarchy: Option<Hierarchy>,
+    exec: PathBuf,
+    known: Mutex<HashMap<u64, Known>>,
+    watcher: Mutex<Option<RecommendedWatcher>>,
+}
+
+/// A governed cgroup as rows and the command line show it.
+#[derive(Clone, Debug)]
+struct Known {
+    path: Arc<str>,
+    how: How,
+    task: Arc<str>,
+    /// The client that asked for it is still there; an empty cgroup may be about to be entered.
+    leased: bool,
+}
+
+/// Why a cgroup is governed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum How {
+    /// `interlock exec` made it.
+    Exec,
+    /// `interlock tag`, or a daemon before this one.
+    Tag,
+    /// A glob of the configuration.
+    Glob,
+}
+
+impl How {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Exec => "exec",
+            Self::Tag => "tag",
+            Self::Glob => "glob",
+        }
+    }
+}
+
+impl Governor {
+    /// Takes over what an earlier daemon governed.
+    pub(super) fn new(kernel: Option<Arc<Kernel>>, config: &Config) -> anyhow::Result<Self> {
+        let hierarchy = match &kernel {
+            Some(_) => Some(Hierarchy::find().context("cgroups can't be governed")?),
+            None => None,
+        };
+        let exec = Path::new("/").join(&config.intercept.cgroup_base).join(EXEC);
+        let governor =
+            Self { kernel, hierarchy, exec, known: Mutex::new(HashMap::new()), watcher: Mutex::new(None) };
+        governor.adopt()?;
+        Ok(governor)
+    }
+
+    fn adopt(&self) -> anyhow::Result<()> {
+        let Some(kernel) = &self.kernel else { return Ok(()) };
+        for Governed { cgroup_id, path, .. } in kernel.governed()? {
+            let Some(path) = path else { continue };
+            let how = if path.starts_with(&self.exec) { How::Exec } else { How::Tag };
+            self.note(cgroup_id, &path, how, "", false);
+        }
+        Ok(())
+    }
+
+    fn note(&self, id: CgroupId, path: &Path, how: How, task: &str, leased: bool) {
+        let known = Known { path: path.to_string_lossy().into(), how, task: task.into(), leased };
+        lock(&self.known).insert(id.0, known);
+    }
+
+    /// Path and task of a governed cgroup, for rows.
+    pub(super) fn describe(&self, id: u64) -> (Arc<str>, Arc<str>) {
+        let known = lock(&self.known).get(&id).map(|known| (Arc::clone(&known.path), Arc::clone(&known.task)));
+        known.unwrap_or_else(|| (format!("id {id}").into(), "".into()))
+    }
+
+    /// Is that process in a governed cgroup? Yes, where that can't be told.
+    pub(super) fn is_governed(&self, pid: u32) -> bool {
+        let (Some(hierarchy), Some(kernel)) = (&self.hierarchy, &self.kernel) else { return false };
+        let (Ok(cgroup), Ok(governed)) = (hierarchy.of_process(pid), kernel.governed()) else { return true };
+        governed.iter().filter_map(|governed| hierarchy.at(governed.path.as_ref()?).ok()).any(|it| it.contains(&cgroup))
+    }
+
+    fn parts(&self) -> Result<(&Arc<Kernel>, &Hierarchy), Failure> {
+        self.kernel.as_ref().zip(self.hierarchy.as_ref()).ok_or_else(|| {
+            let why = "the kernel side is not loaded, so no cgroup can be governed; `interlock doctor` says why";
+            Failure::new(Code::Unavailable, why)
+        })
+    }
+
+    fn locate(&self, place: &Place) -> Result<CgroupPath, Failure> {
+        let (_, hierarchy) = self.parts()?;
+        let found = match place {
+            Place::Cgroup(path) => hierarchy.named(path),
+            Place::Pid(pid) => hierarchy.of_process(*pid),
+        };
+        found.map_err(|error| Failure::new(Code::UnknownPlace, error.to_string()))
+    }
+
+    pub(super) fn tag(&self, agent: &str, place: &Place) -> Result<Tagged, Failure> {
+        let (kernel, _) = self.parts()?;
+        let cgroup = self.locate(place)?;
+        let id = kernel.govern(&cgroup, agent).map_err(failed)?;
+        self.note(id, &cgroup.name(), How::Tag, "", false);
+        let mut notes = Vec::new();
+        if cgroup.is_populated().unwrap_or(false) {
+            notes.push("connections that its processes have open stay as they are: restart them to be sure".to_owned());
+        }
+        tracing::info!(agent, cgroup = %cgroup, "governed");
+        Ok(Tagged { agent: agent.to_owned(), cgroup: cgroup.name(), notes })
+    }
+
+    pub(super) fn untag(&self, place: &Place) -> Result<Tagged, Failure> {
+        let (kernel, _) = self.parts()?;
+        let cgroup = self.locate(place)?;
+        let id = cgroup.id().map_err(|error| Failure::new(Code::UnknownPlace, error.to_string()))?;
+        let governed = kernel.governed().map_err(failed)?;
+        let agent = governed.iter().find(|governed| governed.cgroup_id == id).map(|governed| governed.agent.to_string());
+        let Some(agent) = agent else {
+            return Err(Failure::new(Code::UnknownPlace, format!("cgroup `{cgroup}` is not governed itself; `interlock agents` lists those that are")));
+        };
+        let by_glob = lock(&self.known).remove(&id.0).is_some_and(|known| known.how == How::Glob);
+        kernel.release(id).map_err(failed)?;
+        let note = "the configuration names it (`agent.cgroups`): the next reload or start governs it again";
+        let notes = if by_glob { vec![note.to_owned()] } else { Vec::new() };
+        tracing::info!(agent, cgroup = %cgroup, "not governed any more");
+        Ok(Tagged { agent, cgroup: cgroup.name(), notes })
+    }
+
+    /// Makes a fresh governed cgroup for one command. Returns its id too, for [`Self::end_lease`].
+    pub(super) fn prepare(&self, agent: &str, task: &str) -> Result<(PathBuf, CgroupId), Failure> {
+        let (kernel, hierarchy) = self.parts()?;
+        let name = format!("{agent}-{}", uuid::Uuid::now_v7().simple());
+        let cgroup = hierarchy.at(self.exec.join(name)).and_then(|cgroup| cgroup.create().map(|()| cgroup));
+        let cgroup = cgroup.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        let id = kernel.govern(&cgroup, agent).map_err(|error| {
+            if let Err(error) = cgroup.remove() {
+                tracing::warn!(%error, "an unused cgroup stays behind");
+            }
+            failed(error)
+        })?;
+        self.note(id, &cgroup.name(), How::Exec, task, true);
+        self.follow(&cgroup);
+        Ok((cgroup.directory().to_owned(), id))
+    }
+
+    /// The client that asked for a cgroup is gone: the command runs in it, or never will.
+    pub(super) fn end_lease(&self, id: CgroupId) {
+        if let Some(known) = lock(&self.known).get_mut(&id.0) {
+            known.leased = false;
+        }
+        self.tidy();
+    }
+
+    /// Forgets governed cgroups that are gone, and removes those of commands that have ended.
+    fn tidy(&self) {
+        let Ok((kernel, hierarchy)) = self.parts() else { return };
+        let ended: Vec<(u64, Known)> = lock(&self.known)
+            .iter()
+            .filter(|(_, known)| known.how == How::Exec && !known.leased)
+            .map(|(id, known)| (*id, known.clone()))
+            .collect();
+        for (id, known) in ended {
+            let Ok(cgroup) = hierarchy.at(&*known.path) else { continue };
+            if cgroup.is_populated().unwrap_or(false) {
+                continue;
+            }
+            // Removed first: nobody can enter it any more when its hooks go.
+            match cgroup.remove() {
+                Ok(()) => drop(lock(&self.known).remove(&id)),
+                Err(error) => tracing::warn!(%error, "an unused cgroup stays behind"),
+            }
+        }
+        match kernel.sweep() {
+            Ok(gone) => gone.iter().for_each(|gone| drop(lock(&self.known).remove(&gone.cgroup_id.0))),
+            Err(error) => tracing::warn!(%error, "pins of removed cgroups stay behind"),
+        }
+    }
+
+    /// Governs what the configuration names and exists.
+    pub(super) fn settle(&self, config: &Config) {
+        let Ok((kernel, hierarchy)) = self.parts() else { return };
+        for agent in &config.agents {
+            for glob in &agent.cgroups {
+                let pattern = match Pattern::new(glob) {
+                    Ok(pattern) => pattern,
+                    Err(error) => {
+                        tracing::error!(%error, agent = agent.name, "a cgroup pattern can't be used");
+                        continue;
+                    }
+                };
+                for cgroup in hierarchy.matching(&pattern) {
+                    self.govern_matching(kernel, &cgroup, &agent.name);
+                }
+            }
+        }
+        self.tidy();
+    }
+
+    fn govern_matching(&self, kernel: &Kernel, cgroup: &CgroupPath, agent: &str) {
+        let known = cgroup.id().is_ok_and(|id| lock(&self.known).contains_key(&id.0));
+        match kernel.govern(cgroup, agent) {
+            Ok(_) if known => {}
+            Ok(id) => {
+                self.note(id, &cgroup.name(), How::Glob, "", false);
+                tracing::info!(agent, cgroup = %cgroup, "governed");
+            }
+            Err(error) => tracing::error!(%error, agent, "a cgroup that the configuration names is not governed"),
+        }
+    }
+
+    /// Every governed cgroup of every agent.
+    pub(super) fn list(&self) -> Result<Vec<(Arc<str>, GovernedStatus)>, Failure> {
+        let Ok((kernel, hierarchy)) = self.parts() else { return Ok(Vec::new()) };
+        let governed = kernel.governed().map_err(failed)?;
+        Ok(governed.into_iter().map(|governed| (Arc::clone(&governed.agent), self.status(hierarchy, governed))).collect())
+    }
+
+    fn status(&self, hierarchy: &Hierarchy, governed: Governed) -> GovernedStatus {
+        let known = lock(&self.known).get(&governed.cgroup_id.0).cloned();
+        let processes = governed.path.as_ref().and_then(|path| hierarchy.at(path).ok()).and_then(|cgroup| cgroup.processes().ok()).map_or(0, |pids| pids.len() as u64);
+        GovernedStatus {
+            path: governed.path,
+            id: governed.cgroup_id.0,
+            origin: known.as_ref().map_or(How::Tag, |known| known.how).name().to_owned(),
+            task: known.map(|known| known.task.to_string()).filter(|task| !task.is_empty()),
+            processes,
+        }
+    }
+
+    /// Follows cgroups as they come and go. Ends when the handle is dropped.
+    pub(super) fn watch(&self, daemon: Arc<Daemon>) -> Following {
+        let (sender, mut events) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_))) {
+                // One waiting event stands for all that come after it.
+                drop(sender.try_send(()));
+            }
+        });
+        let watcher = match watcher {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                tracing::warn!(%error, "cgroups can't be followed: new ones are noticed at the next reload only");
+                return Following(None);
+            }
+        };
+        *lock(&self.watcher) = Some(watcher);
+        self.follow_all(&daemon.live.load().config);
+        let task = tokio::spawn(async move {
+            while events.recv().await.is_some() {
+                let live = daemon.live.load_full();
+                daemon.governor.settle(&live.config);
+            }
+        });
+        Following(Some(task.abort_handle()))
+    }
+
+    pub(super) fn follow_all(&self, config: &Config) {
+        let Ok((_, hierarchy)) = self.parts() else { return };
+        if config.agents.iter().any(|agent| !agent.cgroups.is_empty()) {
+            self.observe(hierarchy.mount(), RecursiveMode::Recursive);
+        }
+        let executing: Vec<Arc<str>> = lock(&self.known)
+            .values()
+            .filter(|known| known.how == How::Exec)
+            .map(|known| Arc::clone(&known.path))
+            .collect();
+        for path in executing {
+            if let Ok(cgroup) = hierarchy.at(&*path) {
+                self.follow(&cgroup);
+            }
+        }
+    }
+
+    /// The kernel modifies this file when the last process leaves.
+    fn follow(&self, cgroup: &CgroupPath) {
+        self.observe(&cgroup.directory().join("cgroup.events"), RecursiveMode::NonRecursive);
+    }
+
+    fn observe(&self, path: &Path, mode: RecursiveMode) {
+        if let Some(watcher) = lock(&self.watcher).as_mut() {
+            if let Err(error) = watcher.watch(path, mode) {
+                tracing::debug!(%error, path = %path.display(), "not followed");
+            }
+        }
+    }
+}
+
+/// The task that follows cgroups.
+pub(super) struct Following(Option<AbortHandle>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failed(error: KernelError) -> Failure {
+    let code = match &error {
+        KernelError::Unavailable(_) => Code::Unavailable,
+        KernelError::NotGoverned(_) | KernelError::Cgroup(_) => Code::UnknownPlace,
+        _ => Code::Failed,
+    };
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    Failure::new(code, message)
+}

@@ -1,0 +1,111 @@
+//! The sockets that connections come in by.
+
+use crate::config::Config;
+use crate::intercept::Listeners;
+use anyhow::Context;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4_096;
+
+/// One listening socket and what a connection to it means.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) socket: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) kind: Kind,
+}
+
+/// What a connection means.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// The kernel brought it and knows where it was going.
+    Transparent,
+    /// Whoever makes it is taken for `agent`, and wants `target`.
+    Explicit { agent: String, target: String },
+}
+
+/// All listening sockets.
+#[derive(Debug)]
+pub(super) struct Listening {
+    pub(super) all: Vec<Listener>,
+}
+
+impl Listening {
+    /// Binds everything that the configuration asks for. Call it after the kernel side is open: a socket belongs to the
+    /// cgroup that it was made in.
+    pub(super) fn bind(config: &Config, transparent: bool) -> anyhow::Result<Self> {
+        let mut all = Vec::new();
+        if transparent {
+            bind_transparent(config, &mut all)?;
+        }
+        for explicit in &config.listeners {
+            let kind = Kind::Explicit { agent: explicit.agent.clone(), target: explicit.target.clone() };
+            all.push(bind(explicit.address, kind).context("an explicit listener (`[[listener]]`) can't be made")?);
+        }
+        Ok(Self { all })
+    }
+
+    pub(super) fn addresses(&self) -> Arc<[SocketAddr]> {
+        self.all.iter().map(|listener| listener.address).collect()
+    }
+
+    fn transparent(&self) -> impl Iterator<Item = &Listener> {
+        self.all.iter().filter(|listener| matches!(listener.kind, Kind::Transparent))
+    }
+
+    pub(super) fn transparent_sockets(&self) -> Vec<BorrowedFd<'_>> {
+        self.transparent().map(|listener| listener.socket.as_fd()).collect()
+    }
+
+    /// What the kernel is told.
+    pub(super) fn published(&self) -> anyhow::Result<Listeners> {
+        let v4 = self.transparent().find_map(|listener| match listener.address {
+            SocketAddr::V4(address) => Some(address),
+            SocketAddr::V6(_) => None,
+        });
+        let v6 = self.transparent().find_map(|listener| match listener.address {
+            SocketAddr::V6(address) => Some(address),
+            SocketAddr::V4(_) => None,
+        });
+        Ok(Listeners { v4: v4.context("no IPv4 listener for intercepted connections")?, v6 })
+    }
+}
+
+fn bind_transparent(config: &Config, all: &mut Vec<Listener>) -> anyhow::Result<()> {
+    const WHAT: &str = "the listener for intercepted connections can't be made; another daemon may have its port (`intercept.port`)";
+    let address = match config.intercept.address {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
+    };
+    let v4 = SocketAddrV4::new(address, config.intercept.port);
+    let first = bind(SocketAddr::V4(v4), Kind::Transparent).context(WHAT)?;
+    let port = first.address.port();
+    all.push(first);
+    if config.intercept.ipv6 {
+        let v6 = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
+        match bind(v6, Kind::Transparent) {
+            Ok(listener) => all.push(listener),
+            Err(error) => tracing::warn!(%error, "no IPv6 here: governed IPv6 connections are refused"),
+        }
+    }
+    Ok(())
+}
+
+fn bind(address: SocketAddr, kind: Kind) -> anyhow::Result<Listener> {
+    let what = || format!("`{address}` can't be listened at");
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).with_context(what)?;
+    socket.set_reuse_address(true).with_context(what)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true).with_context(what)?;
+    }
+    socket.bind(&address.into()).with_context(what)?;
+    socket.listen(BACKLOG).with_context(what)?;
+    socket.set_nonblocking(true).with_context(what)?;
+    let socket = TcpListener::from(socket);
+    let address = socket.local_addr().with_context(what)?;
+    Ok(Listener { socket, address, kind })
+}

@@ -1,0 +1,88 @@
+//! One intercepted connection, from its first byte to its last row.
+//!
+//! [`Sessions`] is what all of them share. `place.rs` says where a connection is meant to go and refuses, with a row,
+//! what it can't place; `drive.rs` is the one loop that feeds a protocol's machine; `desk.rs` decides each question and
+//! records it; `registry.rs` counts sessions and remembers their cancel keys.
+
+mod desk;
+mod drive;
+mod leg;
+mod place;
+mod record;
+mod registry;
+
+pub use registry::{Counts, Registry};
+
+use crate::config::TargetConfig;
+use crate::identity::Caller;
+use crate::live::{Current, Live};
+use audit::Spool;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+/// What all sessions share.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// Configuration and policies in force.
+    pub live: Current,
+    /// Where rows go.
+    pub spool: Spool,
+    /// Sessions, their counts and cancel keys.
+    pub registry: Arc<Registry>,
+    /// This host's name in rows.
+    pub host: Arc<str>,
+    /// Our own listeners: a connection to them is never passed on.
+    pub own: Arc<[SocketAddr]>,
+    /// Turns true when the daemon stops.
+    pub drain: watch::Receiver<bool>,
+}
+
+impl Sessions {
+    /// Serves one accepted connection to its end.
+    pub async fn serve(self, client: TcpStream, caller: Caller, explicit: Option<String>) {
+        let live = self.live.load_full();
+        let subject = record::Subject::new(&self.host, &caller);
+        let placed = place::place(&self, &live, &caller, explicit.as_deref());
+        let (target, upstream) = match placed {
+            Ok(placed) => placed,
+            Err(refusal) => {
+                self.refuse_connection(&subject, &refusal);
+                leg::reset(&client);
+                return;
+            }
+        };
+        let limits = &live.config.limits;
+        let guard = match self.registry.enter(&caller.agent, limits.connections, limits.connections_per_agent) {
+            Ok(guard) => guard,
+            Err(full) => {
+                let reason = format!("{full}; raise `limits.connections` or `limits.connections_per_agent`");
+                self.refuse_connection(&subject, &place::Refusal { target: target.name.clone(), reason });
+                leg::reset(&client);
+                return;
+            }
+        };
+        let Some(protocol) = wire::registry::by_name(target.protocol) else { return };
+        let subject = subject.at(&target.name, protocol.name());
+        let desk = desk::Desk::new(self.clone(), subject, caller, guard.session());
+        let machine = protocol.begin(&live.options);
+        drive::Driver::new(client, upstream, machine, desk, protocol).run(limits, self.drain.clone()).await;
+        drop(guard);
+    }
+
+    /// A connection that goes nowhere still leaves its row.
+    fn refuse_connection(&self, subject: &record::Subject, refusal: &place::Refusal) {
+        self.registry.counts.denied();
+        let subject = subject.clone().at(&refusal.target, "");
+        let row = subject.refusal("CONNECT", wire::Action::Connect, &refusal.reason);
+        if let Err(error) = self.spool.record(row) {
+            tracing::error!(%error, reason = refusal.reason, "a refused connection could not be recorded");
+        }
+    }
+}
+
+/// The target that a configuration in force has under that name.
+fn target<'a>(live: &'a Live, name: &str) -> Option<&'a TargetConfig> {
+    live.config.target(name)
+}

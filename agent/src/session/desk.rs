@@ -1,0 +1,249 @@
+//! Decides the questions of one session and records them: no operation is released without a ruling and a row.
+
+use super::record::Subject;
+use super::registry::Entry;
+use super::Sessions;
+use crate::config::Durable;
+use crate::identity::Caller;
+use crate::live::Live;
+use audit::{Begun, End, Outcome, SpoolError, Verdict as Recorded};
+use policy::{Asked, Effect, Place, Principal, Ruling};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+use wire::{Access, Action, Answer, Blame, Denial, OpEnd, OpId, Operation, Phase, Question, ResourceKind, Verdict, WireError};
+
+/// The desk of one session.
+#[derive(Debug)]
+pub(super) struct Desk {
+    sessions: Sessions,
+    subject: Subject,
+    caller: Caller,
+    entry: Arc<Entry>,
+    who: Principal,
+    at: Place,
+    running: HashMap<OpId, Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    begun: Begun,
+    released: Instant,
+}
+
+/// What became of a question.
+pub(super) enum Decided {
+    /// It has its answer.
+    Now(Answer),
+    /// Its row is on its way to the disk.
+    Soon(Waiting),
+}
+
+/// A permitted operation whose row must be durable first.
+pub(super) struct Waiting {
+    question: Question,
+    pub(super) row: oneshot::Receiver<Result<Begun, SpoolError>>,
+}
+
+impl Desk {
+    pub(super) fn new(sessions: Sessions, subject: Subject, caller: Caller, entry: Arc<Entry>) -> Self {
+        let who = Principal::new(
+            Arc::clone(&caller.agent),
+            caller.cgroup.to_string(),
+            caller.exe.to_string(),
+            String::new(),
+            caller.uid,
+        )
+        .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()));
+        let at = Place::new(Arc::clone(subject.target()), Arc::clone(subject.database()));
+        Self { sessions, subject, caller, entry, who, at, running: HashMap::new() }
+    }
+
+    pub(super) fn logs_in(&mut self, user: &str, database: &str) {
+        self.subject.logs_in(user, database);
+        self.at = Place::new(Arc::clone(self.subject.target()), Arc::clone(self.subject.database()));
+    }
+
+    pub(super) fn cancel_key(&self, key: wire::CancelKey) {
+        self.sessions.registry.remember(&self.entry, self.subject.session, self.subject.target(), key);
+    }
+
+    /// Rules on a question and sees to its row.
+    pub(super) fn decide(&mut self, question: Question) -> Decided {
+        let asked = Instant::now();
+        let live = self.sessions.live.load_full();
+        let ruling = self.rule(&live, question.op());
+        let decision_ns = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        match &ruling.effect {
+            Effect::Forward => self.forward(&live, question, &ruling, decision_ns),
+            Effect::Deny => Decided::Now(self.deny(&live, question, &ruling, decision_ns)),
+            Effect::Hold { groups } => {
+                let ruling = unapproved(&ruling, groups);
+                Decided::Now(self.deny(&live, question, &ruling, decision_ns))
+            }
+        }
+    }
+
+    fn rule(&self, live: &Live, op: &Operation) -> Arc<Ruling> {
+        match &op.cancel {
+            Some(key) => Arc::new(self.rule_on_cancel(key)),
+            None => live.policies.rule(&Asked { who: &self.who, at: &self.at, meaning: &op.meaning, hour: hour() }),
+        }
+    }
+
+    /// An agent may interrupt its own operations: that takes nothing that it could not do by hanging up.
+    fn rule_on_cancel(&self, key: &wire::CancelKey) -> Ruling {
+        let target = self.subject.target();
+        let owner = self.sessions.registry.owner(target, key);
+        let (effect, policy, reason) = match owner {
+            Some((agent, session)) if agent == self.caller.agent => {
+                (Effect::Forward, "interlock:cancel-own-session", format!("interrupts session {session}"))
+            }
+            Some((agent, session)) => {
+                let reason = format!("session {session} is agent `{agent}`'s");
+                (Effect::Deny, "interlock:cancel-own-session", reason)
+            }
+            None => {
+                let reason = "no open session has this cancel key".to_owned();
+                (Effect::Deny, "interlock:cancel-own-session", reason)
+            }
+        };
+        Ruling {
+            effect,
+            policies: Arc::new([policy.into()]),
+            reason: reason.into(),
+            hint: "".into(),
+            resources: Arc::new([format!("connect target {target}").into()]),
+            record_binds: false,
+        }
+    }
+
+    fn forward(&mut self, live: &Live, question: Question, ruling: &Ruling, decision_ns: u64) -> Decided {
+        if question.op().phase == Phase::Prepare {
+            return Decided::Now(question.answer(Verdict::Forward).0);
+        }
+        let mut row = self.subject.operation(question.op(), ruling, Recorded::Forward, &live.config.audit);
+        row.decision_ns = decision_ns;
+        let durable = match live.config.audit.durable {
+            Durable::Writes => changes_something(&question.op().meaning.accesses),
+            Durable::All => true,
+            Durable::Never => false,
+        };
+        if durable {
+            let (sender, receiver) = oneshot::channel();
+            let then = move |begun| {
+                // Nobody waits any more: the session is gone, and dropping the row records that.
+                drop(sender.send(begun));
+            };
+            self.sessions.spool.begin_durable(row, Box::new(then));
+            return Decided::Soon(Waiting { question, row: receiver });
+        }
+        let begun = self.sessions.spool.begin(row);
+        Decided::Now(self.release(question, begun))
+    }
+
+    /// The row of a waiting operation reached the disk, or could not.
+    pub(super) fn recorded(&mut self, waiting: Waiting, begun: Result<Begun, SpoolError>) -> Answer {
+        self.release(waiting.question, begun)
+    }
+
+    fn release(&mut self, question: Question, begun: Result<Begun, SpoolError>) -> Answer {
+        match begun {
+            Ok(begun) => {
+                self.sessions.registry.counts.forwarded();
+                let id = question.op().id;
+                self.running.insert(id, Running { begun, released: Instant::now() });
+                question.answer(Verdict::Forward).0
+            }
+            Err(error) => {
+                tracing::error!(%error, agent = %self.caller.agent, "an operation is refused because it can't be recorded");
+                self.sessions.registry.counts.denied();
+                let denial = Denial {
+                    message: "refused by Interlock: the operation can't be recorded".into(),
+                    hint: "Ask the operators of this host to look at `interlock doctor`.".into(),
+                };
+                question.answer(Verdict::Deny(denial)).0
+            }
+        }
+    }
+
+    fn deny(&mut self, live: &Live, question: Question, ruling: &Ruling, decision_ns: u64) -> Answer {
+        self.sessions.registry.counts.denied();
+        let mut row = self.subject.operation(question.op(), ruling, Recorded::Deny, &live.config.audit);
+        row.decision_ns = decision_ns;
+        if let Err(error) = self.sessions.spool.record(row) {
+            tracing::error!(%error, reason = %ruling.reason, "a refused operation could not be recorded");
+        }
+        let message = format!("refused by Interlock: {}", ruling.reason).into();
+        question.answer(Verdict::Deny(Denial { message, hint: (&*ruling.hint).into() })).0
+    }
+
+    /// An operation came to its end: its row is complete.
+    pub(super) fn done(&mut self, end: OpEnd) {
+        let Some(running) = self.running.remove(&end.op()) else { return };
+        let target_us = u64::try_from(running.released.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (error_code, error) = end.error.map_or((None, String::new()), |(code, text)| (Some(code), text.into()));
+        let ended = if error_code.is_some() { End::Failed } else { End::Done };
+        let outcome = Outcome {
+            end: ended,
+            rows: end.rows,
+            bytes_in: end.bytes_in,
+            bytes_out: end.bytes_out,
+            target_us,
+            error_code: error_code.map_or_else(|| Outcome::default().error_code, Arc::from),
+            error,
+        };
+        self.sessions.spool.finish(running.begun, outcome);
+    }
+
+    /// The session ends because one side broke the protocol, or is not understood.
+    pub(super) fn broken(&mut self, error: &WireError) {
+        self.sessions.registry.counts.failed();
+        let verb = match error.blame {
+            Blame::Client | Blame::Server => "PROTOCOL ERROR",
+            Blame::Us => "INTERNAL ERROR",
+        };
+        self.refused(verb, &error.to_string());
+    }
+
+    /// The session is ended from here for a reason that is no operation's.
+    pub(super) fn refused(&mut self, verb: &str, reason: &str) {
+        self.sessions.registry.counts.denied();
+        let row = self.subject.refusal(verb, Action::Unknown, reason);
+        if let Err(error) = self.sessions.spool.record(row) {
+            tracing::error!(%error, reason, "the end of a session could not be recorded");
+        }
+    }
+}
+
+/// The ruling on an operation that people would have to approve, where they can't.
+fn unapproved(ruling: &Ruling, groups: &[String]) -> Ruling {
+    let groups = groups.join("`, `");
+    Ruling {
+        effect: Effect::Deny,
+        reason: format!("{}; it would need the approval of `{groups}`", ruling.reason).into(),
+        hint: "This version of Interlock can't ask people for approval: have a policy permit the operation.".into(),
+        ..ruling.clone()
+    }
+}
+
+/// May it change something? Calls of built-in routines don't count: those that change something are refused by the
+/// shipped policies, and a policy that permits them can ask for more with `audit.durable = "all"`.
+fn changes_something(accesses: &[Access]) -> bool {
+    accesses.iter().any(|access| match access.action {
+        Action::Connect | Action::Read => false,
+        Action::Execute => access.resource.path.first().is_none_or(|schema| &**schema != "pg_catalog"),
+        Action::Write => {
+            access.resource.kind != ResourceKind::Name
+                || access.resource.path.first().is_none_or(|kind| &**kind != "setting")
+        }
+        Action::Delete | Action::Define | Action::Admin | Action::Unknown => true,
+    })
+}
+
+/// The hour of the day, UTC.
+fn hour() -> u8 {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    u8::try_from(seconds / 3_600 % 24).unwrap_or(0)
+}

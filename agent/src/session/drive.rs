@@ -1,0 +1,315 @@
+//! The one loop: bytes to the machine, its commands to sockets and desk. The same for every protocol.
+
+use super::desk::{Decided, Desk, Waiting};
+use super::leg::Leg;
+use crate::config::Limits;
+use audit::{Begun, SpoolError};
+use bytes::Bytes;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Sleep;
+use wire::{Command, Commands, Detection, Event, Interceptor, Observation, Protocol, Side, WireError};
+
+/// Drives one session.
+pub(super) struct Driver {
+    client: Leg,
+    /// Not connected to before something is released to it: a refused login never reaches the target.
+    server: Option<Leg>,
+    upstream: SocketAddr,
+    machine: Box<dyn Interceptor>,
+    desk: Desk,
+    /// Known to speak the target's protocol; until then, the first bytes.
+    recognised: Option<&'static dyn Protocol>,
+    waiting: Option<Waiting>,
+    commands: Commands,
+    /// Something was released, so the client was let in.
+    started: bool,
+    connect_timeout: Duration,
+}
+
+/// What woke the loop.
+enum Happening {
+    Read(Side, Bytes),
+    End(Side),
+    Broken(Side, io::Error),
+    Recorded(Result<Begun, SpoolError>),
+    Drain,
+    Tick,
+}
+
+impl Driver {
+    pub(super) fn new(
+        client: TcpStream,
+        upstream: SocketAddr,
+        machine: Box<dyn Interceptor>,
+        desk: Desk,
+        protocol: &'static dyn Protocol,
+    ) -> Self {
+        Self {
+            client: Leg::new(client),
+            server: None,
+            upstream,
+            machine,
+            desk,
+            recognised: Some(protocol),
+            waiting: None,
+            commands: Commands::new(),
+            started: false,
+            connect_timeout: Duration::MAX,
+        }
+    }
+
+    /// Runs the session to its end. Operations that have not ended by then are recorded as interrupted.
+    pub(super) async fn run(mut self, limits: &Limits, mut drain: watch::Receiver<bool>) {
+        self.connect_timeout = limits.connect_timeout;
+        let begun = Instant::now();
+        let mut active = begun;
+        let mut draining = false;
+        let mut drained = pin!(async move {
+            // An error means that the daemon is gone without asking: the same.
+            drop(drain.wait_for(|drain| *drain).await);
+        });
+        // Re-armed only when it fires: at every message would cost more than the message.
+        let mut alarm = pin!(tokio::time::sleep_until((begun + limits.startup_timeout).into()));
+        while !self.is_over() {
+            let happening = self.next(&mut alarm, &mut drained, draining).await;
+            let due = if self.started { active + limits.idle_timeout } else { begun + limits.startup_timeout };
+            match happening {
+                Happening::Tick if Instant::now() < due => alarm.as_mut().reset(due.into()),
+                Happening::Tick if !self.started => {
+                    self.desk.refused("TIMEOUT", "the client did not log in within `limits.startup_timeout`");
+                    self.end();
+                }
+                Happening::Tick => {
+                    self.desk.refused("TIMEOUT", "the connection was silent for `limits.idle_timeout`");
+                    self.end();
+                }
+                Happening::Drain => draining = true,
+                other => {
+                    active = Instant::now();
+                    self.take(other).await;
+                }
+            }
+            if draining && self.machine.idle() && !self.client.is_shut() {
+                self.end();
+            }
+        }
+    }
+
+    /// Tells the client and closes both sides.
+    fn end(&mut self) {
+        if self.machine.handle(Event::Shutdown, &mut self.commands).is_ok() {
+            self.carry_out_sends();
+        }
+        self.client.close();
+        self.client.reads = false;
+        match &mut self.server {
+            Some(server) => {
+                server.close();
+                server.reads = false;
+            }
+            None => {}
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let server_over = self.server.as_ref().is_none_or(|server| !server.reads || server.is_shut());
+        let client_done = self.client.is_shut();
+        client_done && server_over
+    }
+
+    async fn next(
+        &mut self,
+        alarm: &mut Pin<&mut Sleep>,
+        drained: &mut Pin<&mut impl Future<Output = ()>>,
+        draining: bool,
+    ) -> Happening {
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(happening) = self.poll(cx) {
+                return Poll::Ready(happening);
+            }
+            if !draining && drained.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Happening::Drain);
+            }
+            alarm.as_mut().poll(cx).map(|()| Happening::Tick)
+        })
+        .await
+    }
+
+    /// Writes what can be written, then looks for something to do.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Happening> {
+        if let Poll::Ready(error) = self.client.poll_write(cx) {
+            return Poll::Ready(Happening::Broken(Side::Client, error));
+        }
+        if let Some(server) = &mut self.server {
+            if let Poll::Ready(error) = server.poll_write(cx) {
+                return Poll::Ready(Happening::Broken(Side::Server, error));
+            }
+        }
+        if self.is_over() {
+            return Poll::Ready(Happening::End(Side::Server));
+        }
+        if let Some(waiting) = &mut self.waiting {
+            if let Poll::Ready(row) = Pin::new(&mut waiting.row).poll(cx) {
+                return Poll::Ready(Happening::Recorded(row.unwrap_or(Err(SpoolError::Closed))));
+            }
+        }
+        let server_full = self.server.as_ref().is_some_and(Leg::is_full);
+        if self.client.reads && !server_full && self.machine.wants(Side::Client) {
+            if let Poll::Ready(read) = self.client.poll_read(cx) {
+                return Poll::Ready(happened(Side::Client, read));
+            }
+        }
+        let client_full = self.client.is_full();
+        if let Some(server) = &mut self.server {
+            if server.reads && !client_full && self.machine.wants(Side::Server) {
+                if let Poll::Ready(read) = server.poll_read(cx) {
+                    return Poll::Ready(happened(Side::Server, read));
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    async fn take(&mut self, happening: Happening) {
+        let event = match happening {
+            Happening::Read(from, bytes) => {
+                if from == Side::Client && !self.recognise(&bytes) {
+                    return;
+                }
+                Event::Data { from, bytes }
+            }
+            Happening::End(from) => {
+                self.stop_reading(from);
+                Event::Eof { from }
+            }
+            Happening::Broken(side, error) => {
+                tracing::debug!(%error, ?side, "a session's socket broke");
+                match side {
+                    Side::Client => self.client.abandon(),
+                    Side::Server => self.server.iter_mut().for_each(Leg::abandon),
+                }
+                Event::Eof { from: side }
+            }
+            Happening::Recorded(begun) => match self.waiting.take() {
+                Some(waiting) => Event::Answer(self.desk.recorded(waiting, begun)),
+                None => return,
+            },
+            Happening::Drain | Happening::Tick => return,
+        };
+        let handled = self.machine.handle(event, &mut self.commands);
+        self.settle(handled).await;
+    }
+
+    fn stop_reading(&mut self, side: Side) {
+        match side {
+            Side::Client => self.client.reads = false,
+            Side::Server => self.server.iter_mut().for_each(|server| server.reads = false),
+        }
+    }
+
+    /// The first bytes must look like the target's protocol; TLS is left to the machine to refuse in its own way.
+    fn recognise(&mut self, first: &[u8]) -> bool {
+        const TLS_HANDSHAKE: u8 = 0x16;
+        let Some(protocol) = self.recognised.take() else { return true };
+        let known = first.first() == Some(&TLS_HANDSHAKE) || protocol.detect(first) != Detection::No;
+        if !known {
+            let name = protocol.name();
+            self.desk.refused("UNKNOWN PROTOCOL", &format!("the client does not speak `{name}` as its target does"));
+            self.client.reset();
+            self.client.abandon();
+        }
+        known
+    }
+
+    /// Carries out commands until there are none: an answer given at once makes new ones.
+    async fn settle(&mut self, mut handled: Result<(), WireError>) {
+        loop {
+            let mut answer = None;
+            let mut unreachable = false;
+            for command in std::mem::take(&mut self.commands) {
+                match command {
+                    Command::Ask(question) => match self.desk.decide(question) {
+                        Decided::Now(now) => answer = Some(now),
+                        Decided::Soon(waiting) => self.waiting = Some(waiting),
+                    },
+                    Command::Send { to: Side::Server, bytes } => {
+                        unreachable |= !self.send_to_server(bytes).await;
+                    }
+                    other => self.carry_out(other),
+                }
+            }
+            if let Err(error) = handled {
+                self.desk.broken(&error);
+                self.client.close();
+                self.client.reads = false;
+                self.server.iter_mut().for_each(|server| {
+                    server.close();
+                    server.reads = false;
+                });
+                return;
+            }
+            handled = match answer {
+                _ if unreachable => self.machine.handle(Event::Unreachable, &mut self.commands),
+                Some(answer) => self.machine.handle(Event::Answer(answer), &mut self.commands),
+                None => return,
+            };
+        }
+    }
+
+    fn carry_out_sends(&mut self) {
+        for command in std::mem::take(&mut self.commands) {
+            self.carry_out(command);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Send { to: Side::Client, bytes } => self.client.queue(bytes),
+            Command::Send { to: Side::Server, bytes } => {
+                self.server.iter_mut().for_each(|server| server.queue(bytes.clone()));
+            }
+            Command::Observe(Observation::Done(end)) => self.desk.done(end),
+            Command::Observe(Observation::Login { user, database, .. }) => self.desk.logs_in(&user, &database),
+            Command::Observe(Observation::CancelKey(key)) => self.desk.cancel_key(key),
+            Command::Close { side: Side::Client } => {
+                self.client.close();
+                self.client.reads = false;
+            }
+            Command::Close { side: Side::Server } => self.server.iter_mut().for_each(Leg::close),
+            // Only machines ask, and only `settle` has their questions decided.
+            Command::Ask(_) => {}
+        }
+    }
+
+    /// Queues bytes for the target, connecting to it first if that was not done. False if it can't be reached.
+    async fn send_to_server(&mut self, bytes: Bytes) -> bool {
+        self.started = true;
+        if self.server.is_none() {
+            let connected = tokio::time::timeout(self.connect_timeout, TcpStream::connect(self.upstream)).await;
+            match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(stream) => self.server = Some(Leg::new(stream)),
+                Err(error) => {
+                    tracing::warn!(upstream = %self.upstream, %error, "a target can't be reached");
+                    return false;
+                }
+            }
+        }
+        self.server.iter_mut().for_each(|server| server.queue(bytes.clone()));
+        true
+    }
+}
+
+fn happened(side: Side, read: io::Result<Bytes>) -> Happening {
+    match read {
+        Ok(bytes) if bytes.is_empty() => Happening::End(side),
+        Ok(bytes) => Happening::Read(side, bytes),
+        Err(error) => Happening::Broken(side, error),
+    }
+}
