@@ -1,7 +1,9 @@
 //! The project's own commands: `cargo xtask <command>`.
 
 mod cmd;
+mod demo;
 mod ebpf;
+mod interrupt;
 mod setup;
 mod test;
 
@@ -20,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Install what is missing for building, demo and tests.
     Setup(setup::Options),
+    /// Show a governed planner and executor against a real PostgreSQL.
+    Demo(demo::Options),
     /// Run every test, after setting up for it.
     Test(test::Options),
     /// Build the programs that run in the kernel.
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Setup(options) => setup::run(&options),
+        Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Ebpf => {
             println!("{}", ebpf::build()?.display());
