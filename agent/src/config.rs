@@ -19,8 +19,8 @@ pub use change::Changes;
 pub use problem::{ConfigError, Problem};
 pub use resolve::{Address, HostPort, Offline, Resolve, System};
 pub use schema::{
-    AgentConfig, Audit, ClickHouse, Dns, Durable, Enabled, Format, Intercept, Level, Limits, ListenerConfig, Log,
-    PROTOCOLS, Paths, Policies, Scrub, TargetConfig,
+    AgentConfig, Audit, ClickHouse, Dns, Durable, Enabled, Format, Intercept, Level, Limits, ListenerConfig,
+    Log, PROTOCOLS, Paths, Policies, Scrub, TargetConfig,
 };
 
 use problem::Problems;
@@ -161,7 +161,9 @@ impl Config {
 
     /// The target that a connection to this address is for.
     pub fn target_at(&self, destination: SocketAddr) -> Option<&TargetConfig> {
-        self.targets.iter().find(|target| target.addresses.iter().any(|address| address.contains(destination)))
+        self.targets
+            .iter()
+            .find(|target| target.addresses.iter().any(|address| address.contains(destination)))
     }
 
     /// The target of that name.
@@ -174,9 +176,41 @@ impl Config {
         self.agents.iter().find(|agent| agent.name == name)
     }
 
+    /// The run directory that a file names, read leniently: a command must find a running daemon whatever was done to
+    /// the file since. The default where the file names none or can't be read.
+    pub fn run_directory(path: &Path) -> PathBuf {
+        let source = read_file(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let run = |source: &str| {
+            let (root, _) = DeTable::parse_recoverable(source);
+            let run = root
+                .get_ref()
+                .get(Paths::HEADING)?
+                .get_ref()
+                .get("run")?
+                .get_ref()
+                .as_str()
+                .map(PathBuf::from)?;
+            run.is_absolute().then_some(run)
+        };
+        // An unclosed bracket before it swallows the table: look at its lines alone.
+        let is_heading = |line: &&str| line.trim() == "[paths]";
+        let lines = source.lines().skip_while(|line| !is_heading(line)).enumerate();
+        let alone: Vec<_> = lines
+            .take_while(|(index, line)| *index == 0 || !line.starts_with('['))
+            .map(|(_, line)| line)
+            .collect();
+        let default = || default_paths().map(|(paths, _)| paths.run);
+        run(&source).or_else(|| run(&alone.join("\n"))).or_else(default).unwrap_or_default()
+    }
+
     /// The control socket.
     pub fn control_socket(&self) -> PathBuf {
         self.paths.run.join("control.sock")
+    }
+
+    /// The folder of the audit spool.
+    pub fn spool_directory(&self) -> PathBuf {
+        self.paths.state.join("spool")
     }
 
     /// The policy files in the order they are read: files as named, folders by their `*.cedar` in order of name.
@@ -241,6 +275,13 @@ impl Limits {
             nesting_max: self.nesting,
         })
     }
+}
+
+/// The folders and the kernel side of a configuration that says nothing of them: `Some`, as tests show.
+pub fn default_paths() -> Option<(Paths, Intercept)> {
+    let mut reader = Reader::new(Path::new("/"), &Offline);
+    let paths = Paths::read(None, Paths::HEADING, &mut reader)?;
+    Some((paths, Intercept::read(None, Intercept::HEADING, &mut reader)?))
 }
 
 /// Reads `[sink.clickhouse]`: `Some(None)` where there is none.

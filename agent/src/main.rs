@@ -1,2 +1,7 @@
 //! The `interlock` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    interlock::cli::main()
+}

@@ -40,7 +40,8 @@ impl Changes {
 /// One line for the log and `interlock status`.
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |keys: &[String]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let quoted =
+            |keys: &[String]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
         match (self.live.as_slice(), self.restart.as_slice()) {
             ([], []) => f.write_str("nothing changed"),
             (live, []) => write!(f, "changed: {}", quoted(live)),

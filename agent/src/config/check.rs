@@ -18,13 +18,20 @@ const COMPARISONS_MAX: usize = 10_000_000;
 pub(crate) fn counts(reader: &mut Reader<'_>, counted: &[(&str, usize, usize)]) {
     for (heading, count, max) in counted {
         if count > max {
-            reader.bad_at(heading, format!("there are {count} `[[{heading}]]` tables; at most {max} are allowed"));
+            reader.bad_at(
+                heading,
+                format!("there are {count} `[[{heading}]]` tables; at most {max} are allowed"),
+            );
         }
     }
 }
 
 /// Names of agents and of targets are unique, and no two agents claim the same cgroups.
-pub(crate) fn names(reader: &mut Reader<'_>, agents: &[Option<AgentConfig>], targets: &[Option<TargetConfig>]) {
+pub(crate) fn names(
+    reader: &mut Reader<'_>,
+    agents: &[Option<AgentConfig>],
+    targets: &[Option<TargetConfig>],
+) {
     let mut names = HashMap::new();
     let mut globs: HashMap<&str, &str> = HashMap::new();
     for (index, agent) in agents.iter().enumerate() {
@@ -35,7 +42,8 @@ pub(crate) fn names(reader: &mut Reader<'_>, agents: &[Option<AgentConfig>], tar
         }
         for (at, glob) in agent.cgroups.iter().enumerate() {
             if let Some(other) = globs.insert(glob, &agent.name) {
-                let message = format!("agent `{other}` has `{}` too; a cgroup can be one agent only", shown(glob));
+                let message =
+                    format!("agent `{other}` has `{}` too; a cgroup can be one agent only", shown(glob));
                 reader.bad_at(&format!("agent[{index}].cgroups[{at}]"), message);
             }
         }
@@ -57,7 +65,8 @@ pub(crate) fn addresses(reader: &mut Reader<'_>, targets: &[Option<TargetConfig>
     let mut compared = 0_usize;
     for (index, target) in targets.iter().enumerate() {
         for (at, address) in target.iter().flat_map(|target| target.addresses.iter().enumerate()) {
-            compared += networks.len() + if matches!(address, Address::Network(..)) { hosts.len() } else { 0 };
+            compared +=
+                networks.len() + if matches!(address, Address::Network(..)) { hosts.len() } else { 0 };
             if compared > COMPARISONS_MAX {
                 reader.bad_at("target", "there are too many networks to compare; merge some".to_owned());
                 return;
@@ -69,7 +78,8 @@ pub(crate) fn addresses(reader: &mut Reader<'_>, targets: &[Option<TargetConfig>
                     owners.into_iter().find(|other| *other != index)
                 }
                 Address::Network(..) => {
-                    let inside = hosts.iter().find(|(host, other)| **other != index && address.contains(**host));
+                    let inside =
+                        hosts.iter().find(|(host, other)| **other != index && address.contains(**host));
                     inside.map(|(_, other)| *other)
                 }
             });
@@ -130,7 +140,8 @@ pub(crate) fn listeners(
             reader.bad_at(&at, format!("another listener has `{}` too; give each its own", listener.address));
         }
         if intercept.is_some_and(|on| on.port == port && port != 0 && on.address == listener.address.ip()) {
-            let message = format!("`{}` is where intercepted connections arrive; take another port", listener.address);
+            let message =
+                format!("`{}` is where intercepted connections arrive; take another port", listener.address);
             reader.bad_at(&at, message);
         }
     }
@@ -157,8 +168,10 @@ fn unknown(reader: &mut Reader<'_>, at: &str, what: &str, name: &str, names: &[&
 pub(crate) fn policies(reader: &mut Reader<'_>, policies: Option<&Policies>) {
     for (index, path) in policies.iter().flat_map(|policies| policies.paths.iter().enumerate()) {
         if let Err(error) = std::fs::metadata(path) {
-            let message =
-                format!("`{}` can't be found: {error}; make it, or name another", shown(&path.to_string_lossy()));
+            let message = format!(
+                "`{}` can't be found: {error}; make it, or name another",
+                shown(&path.to_string_lossy())
+            );
             reader.bad_at(&format!("policies.paths[{index}]"), message);
         }
     }
@@ -176,7 +189,10 @@ pub(crate) fn password(reader: &mut Reader<'_>, sink: Option<&ClickHouse>) {
         let file = File::open(path).map_err(cannot)?;
         let mode = file.metadata().map_err(cannot)?.permissions().mode();
         if mode & 0o007 != 0 {
-            return Err(format!("`{shown}` is open to every user (mode {:04o}); run `chmod o= {shown}`", mode & 0o7777));
+            return Err(format!(
+                "`{shown}` is open to every user (mode {:04o}); run `chmod o= {shown}`",
+                mode & 0o7777
+            ));
         }
         let mut text = String::new();
         file.take(PASSWORD_BYTES_MAX + 1).read_to_string(&mut text).map_err(cannot)?;
@@ -194,7 +210,8 @@ pub(crate) fn password(reader: &mut Reader<'_>, sink: Option<&ClickHouse>) {
 pub(crate) fn limits(reader: &mut Reader<'_>, limits: Option<&Limits>) {
     let Some(limits) = limits else { return };
     if limits.statement_bytes > limits.message_bytes {
-        let message = "`limits.statement_bytes` is more than `limits.message_bytes`; a statement is part of a message";
+        let message =
+            "`limits.statement_bytes` is more than `limits.message_bytes`; a statement is part of a message";
         reader.bad_at("limits.statement_bytes", message.to_owned());
     }
 }

@@ -134,11 +134,8 @@ fn locate(source: &str, at: Range<usize>, key: String, message: String) -> Probl
     let line = before.matches('\n').count() + 1;
     let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
     let whole = source.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
-    let excerpt: String = whole
-        .chars()
-        .take(EXCERPT_CHARS_MAX)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let excerpt: String =
+        whole.chars().take(EXCERPT_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let width = source.get(at).unwrap_or_default().lines().next().unwrap_or_default().chars().count();
     let marked = width.min(excerpt.chars().count().saturating_sub(column - 1));
     Problem { line, column, key, message, excerpt, marked }

@@ -1,8 +1,8 @@
 //! Every key of the configuration file, defined once.
 
 use super::kind::{
-    AbsolutePath, AddressKind, Bool, Choice, Dsn, FilePath, Glob, HostPortKind, Int, List, Loopback, Maybe, Name,
-    RelativeCgroup, Size, SocketAddress, Span, TagsKind, Text,
+    AbsolutePath, AddressKind, Bool, Choice, Dsn, FilePath, Glob, HostPortKind, Int, List, Loopback, Maybe,
+    Name, RelativeCgroup, Size, SocketAddress, Span, TagsKind, Text,
 };
 use super::resolve::{Address, HostPort};
 use super::section::Unwritten::{Nothing, Required, Toml};

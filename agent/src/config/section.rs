@@ -157,7 +157,11 @@ impl<'a> Reader<'a> {
         let Some(value) = root.get(heading) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
             let found = what_it_is(value);
-            self.bad(heading, value, format!("`{heading}` is {found}; write `[[{heading}]]` once for each of them"));
+            self.bad(
+                heading,
+                value,
+                format!("`{heading}` is {found}; write `[[{heading}]]` once for each of them"),
+            );
             return Vec::new();
         };
         let mut read = Vec::new();

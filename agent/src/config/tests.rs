@@ -76,7 +76,10 @@ fn cases() {
             Err(error) => error.render(),
         };
         let report = report.replace(&format!("{}/", folder.path().display()), "");
-        check_file(&case.with_extension("expected"), &report.replace(&folder.path().display().to_string(), ""));
+        check_file(
+            &case.with_extension("expected"),
+            &report.replace(&folder.path().display().to_string(), ""),
+        );
     }
     assert!(count >= 12, "only {count} cases found");
 }
@@ -92,7 +95,8 @@ fn sample_is_current_and_valid() {
     check_file(&file, &document::sample());
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("policies")).unwrap();
-    let config = Config::parse(&document::sample(), &folder.path().join("i.toml"), &Hosts(Vec::new())).unwrap();
+    let config =
+        Config::parse(&document::sample(), &folder.path().join("i.toml"), &Hosts(Vec::new())).unwrap();
     assert_eq!(config.agents.len(), 1);
     assert_eq!(config.targets.len(), 1);
 }
@@ -137,7 +141,8 @@ fn finds_the_target_of_a_destination() {
          [[target]]\nname = 'b'\nprotocol = 'postgres'\naddresses = ['10.0.0.0/8:5432']\nupstream = '127.0.0.1:1'",
     )
     .unwrap();
-    let target = |address: &str| config.target_at(address.parse().unwrap()).map(|target| target.name.as_str());
+    let target =
+        |address: &str| config.target_at(address.parse().unwrap()).map(|target| target.name.as_str());
     assert_eq!(target("127.0.0.1:5432"), Some("a"));
     assert_eq!(target("[::ffff:127.0.0.1]:5432"), Some("a"));
     assert_eq!(target("[fd12::1]:5432"), Some("a"));
@@ -193,7 +198,8 @@ fn many_problems_are_counted_not_kept() {
 
 #[test]
 fn deep_nesting_is_an_error() {
-    for source in ["a = ".to_owned() + &"[".repeat(1 << 20), "a".to_owned() + &".a".repeat(100_000) + " = 1"] {
+    for source in ["a = ".to_owned() + &"[".repeat(1 << 20), "a".to_owned() + &".a".repeat(100_000) + " = 1"]
+    {
         parse(&source).unwrap_err();
     }
 }

@@ -59,13 +59,16 @@ impl Watch {
         let (sender, events) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Opening and reading are events too, and our own: reacting to them would never end.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_)) && !is_write_end(event.kind)) {
+            if !event
+                .is_ok_and(|event| matches!(event.kind, EventKind::Access(_)) && !is_write_end(event.kind))
+            {
                 sender.try_send(()).ok();
             }
         })
         .map_err(io::Error::other)?;
         let hangup = signal(SignalKind::hangup())?;
-        let mut watch = Self { watcher, events, hangup, followed: Vec::new(), watched: BTreeMap::new(), seen: 0 };
+        let mut watch =
+            Self { watcher, events, hangup, followed: Vec::new(), watched: BTreeMap::new(), seen: 0 };
         watch.follow(paths);
         Ok(watch)
     }

@@ -1,8 +1,7 @@
 //! What the daemon can be asked; the daemon implements it, the server calls it.
 
-use super::message::{
-    AgentStatus, CheckLine, Failure, Place, Prepare, Prepared, Reloaded, Status, Tagged,
-};
+use super::message::{AgentStatus, Failure, Place, Prepare, Prepared, Reloaded, Status, Tagged};
+use crate::intercept::Check;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
@@ -33,7 +32,7 @@ pub trait Admin: Send + Sync {
     /// Reads configuration and policies again.
     fn reload(&self) -> Answering<'_, Reloaded>;
     /// What only the daemon can check.
-    fn doctor(&self) -> Answering<'_, Vec<CheckLine>>;
+    fn doctor(&self) -> Answering<'_, Vec<Check>>;
 }
 
 /// What a subscriber gets.

@@ -1,9 +1,10 @@
 //! The command line's side of the control socket. Blocking: a command asks one thing and waits.
 
 use super::message::{
-    AgentStatus, Answer, Call, CheckLine, Failure, Outcome, Place, Prepare, Prepared, REPLY_BYTES_MAX, Reloaded, Reply,
+    AgentStatus, Answer, Call, Failure, Outcome, Place, Prepare, Prepared, REPLY_BYTES_MAX, Reloaded, Reply,
     Request, Status, Tagged, VERSION,
 };
+use crate::intercept::Check;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use serde::Deserialize;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -59,7 +60,9 @@ impl Client {
     /// Connects to a daemon's control socket, and makes sure that root or this user listens there.
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
         let stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning(socket.to_owned()),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ClientError::NotRunning(socket.to_owned())
+            }
             io::ErrorKind::PermissionDenied => ClientError::NotPermitted(socket.to_owned()),
             _ => ClientError::Io(error),
         })?;
@@ -129,7 +132,7 @@ impl Client {
     }
 
     /// What only the daemon can check.
-    pub fn doctor(&mut self) -> Result<Vec<CheckLine>, ClientError> {
+    pub fn doctor(&mut self) -> Result<Vec<Check>, ClientError> {
         match self.call(Request::Doctor)? {
             Reply::Checks(checks) => Ok(checks),
             other => Err(unexpected(&other)),

@@ -1,5 +1,6 @@
 //! What is said over the control socket: requests, replies and failures.
 
+use crate::intercept::Check;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -134,7 +135,7 @@ pub enum Reply {
     /// To [`Request::Reload`].
     Reloaded(Reloaded),
     /// To [`Request::Doctor`].
-    Checks(Vec<CheckLine>),
+    Checks(Vec<Check>),
 }
 
 /// Why a request was not done.
@@ -389,43 +390,8 @@ pub struct Reloaded {
     pub restart_needed: Vec<String>,
 }
 
-/// One line of `interlock doctor`.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct CheckLine {
-    /// What was looked at.
-    pub name: String,
-    /// How it is.
-    pub state: CheckState,
-    /// What was found.
-    pub detail: String,
-    /// What to do; empty where all is well.
-    #[serde(default)]
-    pub remedy: String,
-}
-
-/// How something is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CheckState {
-    /// As it should be.
-    Ok,
-    /// Works, with less than it could have.
-    Degraded,
-    /// Does not work.
-    Broken,
-}
-
-impl fmt::Display for CheckState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ok => "ok",
-            Self::Degraded => "degraded",
-            Self::Broken => "broken",
-        })
-    }
-}
-
 /// A time as messages carry it: RFC 3339 in UTC, to the second.
 pub fn time(at: SystemTime) -> String {
-    jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    jiff::Timestamp::try_from(at)
+        .map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

@@ -67,7 +67,10 @@ impl Server {
         let new = lock.run().join("control.new");
         remove(&new)?;
         let listener = UnixListener::bind(&new).map_err(|error| {
-            io::Error::new(error.kind(), format!("control socket `{}` can't be made: {error}", path.display()))
+            io::Error::new(
+                error.kind(),
+                format!("control socket `{}` can't be made: {error}", path.display()),
+            )
         })?;
         std::fs::set_permissions(&new, Permissions::from_mode(0o600))?;
         std::fs::rename(&new, &path)?;

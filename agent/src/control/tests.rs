@@ -2,6 +2,7 @@
 
 use super::message::*;
 use super::*;
+use crate::intercept::Check;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -81,7 +82,7 @@ impl Admin for Desk {
         ready(Err(Failure::new(Code::Failed, "interlock.toml:1:1: unknown key `x`")))
     }
 
-    fn doctor(&self) -> Answering<'_, Vec<CheckLine>> {
+    fn doctor(&self) -> Answering<'_, Vec<Check>> {
         ready(Ok(Vec::new()))
     }
 }
@@ -225,7 +226,10 @@ fn garbage_is_answered_and_survived() {
         b"GET / HTTP/1.1\n",
     ] {
         let answer = running.exchange(garbage);
-        assert!(answer.starts_with("{\"version\":1,\"result\":{\"error\":{\"code\":\"bad-request\""), "{answer}");
+        assert!(
+            answer.starts_with("{\"version\":1,\"result\":{\"error\":{\"code\":\"bad-request\""),
+            "{answer}"
+        );
     }
     let answer = running.exchange(b"{\"version\":2,\"request\":{\"of\":\"the future\"}}\n");
     assert!(answer.contains("\"wrong-version\""), "{answer}");

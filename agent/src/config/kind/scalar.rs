@@ -124,7 +124,8 @@ pub(crate) struct Size {
     pub(crate) max: &'static str,
 }
 
-const SIZE_UNITS: &[(&str, u64)] = &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+const SIZE_UNITS: &[(&str, u64)] =
+    &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
 impl Kind for Size {
     type Out = u64;
@@ -155,7 +156,8 @@ fn bounded(
         DeValue::Integer(integer) => {
             let number = shown(integer.as_str());
             let unit = units.get(1).map_or("", |(unit, _)| *unit);
-            let why = format!("is a number without a unit; write it as a string such as `\"{number}{unit}\"`");
+            let why =
+                format!("is a number without a unit; write it as a string such as `\"{number}{unit}\"`");
             wrong_value(kind, at, value, &why, reader);
             return None;
         }

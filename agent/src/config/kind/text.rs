@@ -18,9 +18,7 @@ impl Name {
     /// Whether a text is a name.
     pub(crate) fn is(text: &str) -> bool {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        text.len() <= NAME_CHARS_MAX
-            && text.starts_with(plain)
-            && text.chars().all(|c| plain(c) || c == '-')
+        text.len() <= NAME_CHARS_MAX && text.starts_with(plain) && text.chars().all(|c| plain(c) || c == '-')
     }
 }
 
@@ -123,7 +121,8 @@ impl Kind for RelativeCgroup {
     type Out = PathBuf;
 
     fn allowed(&self) -> String {
-        "a path under the cgroup v2 mount without leading `/` and without `..`, such as `\"interlock\"`".to_owned()
+        "a path under the cgroup v2 mount without leading `/` and without `..`, such as `\"interlock\"`"
+            .to_owned()
     }
 
     fn read(&self, at: &str, value: &Value<'_>, reader: &mut Reader<'_>) -> Option<PathBuf> {

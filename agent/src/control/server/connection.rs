@@ -46,7 +46,9 @@ impl Connection {
         }
         let mut stopped = self.stopped.clone();
         loop {
-            let read = async { timeout(self.limits.read, read_line(&mut self.stream, self.limits.request_bytes)).await };
+            let read = async {
+                timeout(self.limits.read, read_line(&mut self.stream, self.limits.request_bytes)).await
+            };
             let line = tokio::select! {
                 read = read => match read {
                     Ok(line) => line?,
@@ -109,17 +111,23 @@ impl Connection {
         }
         let admin = Arc::clone(&self.admin);
         let reply = match request {
-            Request::Status => limited(within, admin.status()).await.map(|status| Reply::Status(Box::new(status))),
+            Request::Status => {
+                limited(within, admin.status()).await.map(|status| Reply::Status(Box::new(status)))
+            }
             Request::Agents => limited(within, admin.agents()).await.map(Reply::Agents),
-            Request::Tag { agent, place } => limited(within, admin.tag(agent, place)).await.map(Reply::Tagged),
+            Request::Tag { agent, place } => {
+                limited(within, admin.tag(agent, place)).await.map(Reply::Tagged)
+            }
             Request::Untag { place } => limited(within, admin.untag(place)).await.map(Reply::Untagged),
             Request::Prepare(_) if !self.leases.is_empty() => {
                 Err(Failure::new(Code::BadRequest, "a connection prepares one cgroup only; open another"))
             }
-            Request::Prepare(prepare) => limited(within, admin.prepare(prepare)).await.map(|(prepared, lease)| {
-                self.leases.push(lease);
-                Reply::Prepared(prepared)
-            }),
+            Request::Prepare(prepare) => {
+                limited(within, admin.prepare(prepare)).await.map(|(prepared, lease)| {
+                    self.leases.push(lease);
+                    Reply::Prepared(prepared)
+                })
+            }
             Request::Flush => limited(within, admin.flush()).await.map(|()| Reply::Flushed),
             Request::Reload => limited(within, admin.reload()).await.map(Reply::Reloaded),
             Request::Doctor => limited(within, admin.doctor()).await.map(Reply::Checks),
@@ -206,7 +214,8 @@ pub(super) fn line(reply: Result<Reply, Failure>) -> Vec<u8> {
     };
     let mut line = serde_json::to_vec(&Answer { version: VERSION, result }).unwrap_or_else(|_| {
         // Only a map with keys that are not text can't be written, and no message has one.
-        br#"{"version":1,"result":{"error":{"code":"failed","message":"the answer can't be written"}}}"#.to_vec()
+        br#"{"version":1,"result":{"error":{"code":"failed","message":"the answer can't be written"}}}"#
+            .to_vec()
     });
     line.push(b'\n');
     line
