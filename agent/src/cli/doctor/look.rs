@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Enabled, default_paths};
 use crate::control::Client;
-use crate::control::message::{BoundaryKind, SinkStatus, SpoolStatus, Status};
+use crate::control::message::{BoundaryKind, Status};
 use crate::intercept::{Check, Paths, checks};
 use nix::sys::statvfs::statvfs;
 use std::io::{self, Read, Write};
@@ -69,7 +69,7 @@ pub(super) fn policies(config: &Config) -> Check {
 pub(super) fn daemon(mut daemon: Client) -> Vec<Check> {
     let mut found = Vec::new();
     match daemon.status() {
-        Ok(status) => of_status(&status, &mut found),
+        Ok(status) => found.push(of_status(&status)),
         Err(error) => {
             found.push(Check::broken("daemon", error.to_string(), "look at its log, and restart it"));
             return found;
@@ -82,70 +82,19 @@ pub(super) fn daemon(mut daemon: Client) -> Vec<Check> {
     found
 }
 
-fn of_status(status: &Status, found: &mut Vec<Check>) {
+fn of_status(status: &Status) -> Check {
     let version = env!("CARGO_PKG_VERSION");
     let detail = format!("{}, pid {}, since {}", status.version, status.pid, status.started);
-    found.push(if status.version == version {
+    if status.version == version {
         Check::ok("daemon", detail)
     } else {
         Check::degraded("daemon", format!("{detail}; this command is {version}"), "restart the daemon")
-    });
-    for (what, error) in
-        [("last reload", &status.config.error), ("last policy reload", &status.policies.error)]
-    {
-        if let Some(error) = error {
-            found.push(Check::degraded(
-                what,
-                format!("failed: {error}"),
-                "correct the file; what was in force still is",
-            ));
-        }
-    }
-    if !status.config.restart_needed.is_empty() {
-        let keys = status.config.restart_needed.join(", ");
-        found.push(Check::degraded("restart", format!("needed for {keys}"), "restart the daemon"));
-    }
-    for boundary in &status.boundaries {
-        found.push(match boundary.kind {
-            BoundaryKind::Transparent => {
-                Check::ok("boundary", format!("{} ({})", boundary.kind, boundary.address))
-            }
-            BoundaryKind::Explicit => explicit(&boundary.address),
-        });
-    }
-    if status.boundaries.is_empty() {
-        let remedy = "correct what is broken above, or configure a `[[listener]]`";
-        found.push(Check::broken("boundary", "none: no connection reaches the daemon", remedy));
-    }
-    found.push(spool_of(&status.spool));
-    if let Some(sink) = &status.sink {
-        found.push(sink_of(sink));
     }
 }
 
 fn explicit(address: &str) -> Check {
     let detail = format!("{address}: {}", BoundaryKind::Explicit);
     Check::degraded("listener", detail, "govern agents by the kernel: `interlock exec` or `agent.cgroups`")
-}
-
-fn spool_of(spool: &SpoolStatus) -> Check {
-    match &spool.error {
-        Some(error) => Check::broken(
-            "spool",
-            format!("{error}: operations are refused"),
-            "free space, or raise `audit.spool_bytes_max`",
-        ),
-        None => Check::ok("spool", format!("{} rows, {} wait for the sink", spool.rows, spool.waiting)),
-    }
-}
-
-fn sink_of(sink: &SinkStatus) -> Check {
-    if sink.healthy {
-        return Check::ok("sink", format!("{}: {}, {} rows shipped", sink.name, sink.state, sink.shipped));
-    }
-    let error = sink.error.as_deref().unwrap_or("no rows get there");
-    let remedy = "rows wait in the spool and are shipped once it answers; look at the server";
-    Check::degraded("sink", format!("{}: {}: {error}", sink.name, sink.state), remedy)
 }
 
 /// Whether a daemon could listen where it is configured to.
