@@ -1,0 +1,226 @@
+//! The journal's records: small, versioned, checked. Reading never panics and never trusts a length.
+//!
+//! ```text
+//! record  = FF F5 | kind u8 | version u8 | body length u32 LE | CRC-32 u32 LE | body
+//! asked   : every `Asked` column in the order of COLUMNS
+//! ended   : the id, then every `Ended` column
+//! whole   : every column
+//! ```
+//! The two marker bytes can't occur in UTF-8, and the CRC starts from the segment's random salt: no text that an
+//! agent sends can pass for a record. Numbers are LEB128, ids and addresses fixed, texts and lists carry a length.
+
+use crate::column::{Access, COLUMNS, Column, Part};
+use crate::row::Row;
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(crate) mod bytes;
+#[cfg(test)]
+mod tests;
+
+use bytes::{Reader, put_bytes, put_number};
+
+/// What a record begins with.
+pub(crate) const MARKER: [u8; 2] = [0xff, 0xf5];
+/// Version of the column list that the bodies follow.
+const VERSION: u8 = 1;
+/// Bytes before the body.
+pub(crate) const HEAD: usize = 12;
+/// Largest body that is written or believed.
+pub(crate) const BODY_MAX: usize = 4 << 20;
+
+/// A record as it was read.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Record {
+    /// An operation was asked; its end is not known yet.
+    Asked(Box<Row>),
+    /// The operation with this id ended; only the `Ended` columns of the row are set.
+    Ended(Uuid, Box<Row>),
+    /// An operation with its end.
+    Whole(Box<Row>),
+}
+
+const ASKED: u8 = 1;
+const ENDED: u8 = 2;
+const WHOLE: u8 = 3;
+
+/// Why bytes are no record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Bad {
+    /// There may be more to come: the bytes end inside a record.
+    Short,
+    /// It is no record, or a damaged one.
+    Damaged,
+    /// A sound record of a version that this build does not know; so many bytes long.
+    Version(usize),
+}
+
+/// Appends the record of an asked operation.
+pub(crate) fn put_asked(out: &mut Vec<u8>, salt: u32, row: &Row) {
+    put(out, salt, ASKED, |out| put_part(out, row, Some(Part::Asked)));
+}
+
+/// Appends the record of an operation's end.
+pub(crate) fn put_ended(out: &mut Vec<u8>, salt: u32, row: &Row) {
+    put(out, salt, ENDED, |out| {
+        out.extend_from_slice(row.id.as_bytes());
+        put_part(out, row, Some(Part::Ended));
+    });
+}
+
+/// Appends the record of an operation with its end.
+pub(crate) fn put_whole(out: &mut Vec<u8>, salt: u32, row: &Row) {
+    put(out, salt, WHOLE, |out| put_part(out, row, None));
+}
+
+/// Rewrites the CRC of one whole record for another segment's salt. False if it is not one.
+pub(crate) fn resalt(record: &mut [u8], salt: u32) -> bool {
+    let Some((head, body)) = record.split_at_mut_checked(HEAD) else { return false };
+    let Ok(head) = <&mut [u8; HEAD]>::try_from(head) else { return false };
+    let sum = checksum(salt, head, body).to_le_bytes();
+    let [.., a, b, c, d] = head;
+    [*a, *b, *c, *d] = sum;
+    true
+}
+
+fn put(out: &mut Vec<u8>, salt: u32, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[MARKER[0], MARKER[1], kind, VERSION, 0, 0, 0, 0, 0, 0, 0, 0]);
+    body(out);
+    let length = u32::try_from(out.len() - start - HEAD).unwrap_or(u32::MAX).to_le_bytes();
+    let Some(record) = out.get_mut(start..) else { return };
+    if let Some(field) = record.get_mut(4..8) {
+        field.copy_from_slice(&length);
+    }
+    resalt(record, salt);
+}
+
+/// CRC over kind, version, length and body, from the segment's salt.
+fn checksum(salt: u32, head: &[u8; HEAD], body: &[u8]) -> u32 {
+    let [_, _, kind, version, l0, l1, l2, l3, ..] = *head;
+    let mut hasher = crc32fast::Hasher::new_with_initial(salt);
+    hasher.update(&[kind, version, l0, l1, l2, l3]);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// Reads the record at the start of `bytes`: itself and its length.
+pub(crate) fn read(bytes: &[u8], salt: u32) -> Result<(Record, usize), Bad> {
+    let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else {
+        let known = bytes.iter().zip(MARKER).all(|(byte, marker)| *byte == marker);
+        return Err(if known { Bad::Short } else { Bad::Damaged });
+    };
+    let [m0, m1, kind, version, l0, l1, l2, l3, c0, c1, c2, c3] = *head;
+    let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+    if [m0, m1] != MARKER || length > BODY_MAX {
+        return Err(Bad::Damaged);
+    }
+    let Some(body) = rest.get(..length) else { return Err(Bad::Short) };
+    if checksum(salt, head, body) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Err(Bad::Damaged);
+    }
+    let size = HEAD + length;
+    if version != VERSION {
+        return Err(Bad::Version(size));
+    }
+    let record = read_body(kind, body).ok_or(Bad::Damaged)?;
+    Ok((record, size))
+}
+
+fn read_body(kind: u8, body: &[u8]) -> Option<Record> {
+    let mut reader = Reader::new(body);
+    let mut row = Box::new(Row::blank());
+    let record = match kind {
+        ASKED => {
+            read_part(&mut reader, &mut row, Some(Part::Asked))?;
+            Record::Asked(row)
+        }
+        ENDED => {
+            let id = Uuid::from_bytes(reader.array()?);
+            read_part(&mut reader, &mut row, Some(Part::Ended))?;
+            Record::Ended(id, row)
+        }
+        WHOLE => {
+            read_part(&mut reader, &mut row, None)?;
+            Record::Whole(row)
+        }
+        _ => return None,
+    };
+    reader.is_empty().then_some(record)
+}
+
+/// The columns of one part, or of both.
+fn columns(part: Option<Part>) -> impl Iterator<Item = &'static Column> {
+    COLUMNS.iter().filter(move |column| part.is_none_or(|part| column.part == part))
+}
+
+fn put_part(out: &mut Vec<u8>, row: &Row, part: Option<Part>) {
+    for column in columns(part) {
+        match &column.access {
+            Access::Uuid(get, _) => out.extend_from_slice(get(row).as_bytes()),
+            Access::Time(get, _) => out.extend_from_slice(&get(row).to_le_bytes()),
+            Access::U16(get, _) => out.extend_from_slice(&get(row).to_le_bytes()),
+            Access::U32(get, _) => put_number(out, get(row).into()),
+            Access::U64(get, _) => put_number(out, get(row)),
+            Access::Ip(get, _) => out.extend_from_slice(&get(row).octets()),
+            Access::Word(words) => out.push((words.code)(row)),
+            Access::Low(get, _) => put_bytes(out, get(row).as_bytes()),
+            Access::Text(get, _) => put_bytes(out, get(row).as_bytes()),
+            Access::Lows(get, _) => {
+                put_number(out, get(row).len() as u64);
+                for item in get(row).iter() {
+                    put_bytes(out, item.as_bytes());
+                }
+            }
+            Access::Nullables(get, _) => {
+                put_number(out, get(row).len() as u64);
+                for item in get(row) {
+                    match item {
+                        None => put_number(out, 0),
+                        Some(text) => {
+                            put_number(out, text.len() as u64 + 1);
+                            out.extend_from_slice(text.as_bytes());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn read_part(reader: &mut Reader<'_>, row: &mut Row, part: Option<Part>) -> Option<()> {
+    for column in columns(part) {
+        match &column.access {
+            Access::Uuid(_, set) => set(row, Uuid::from_bytes(reader.array()?)),
+            Access::Time(_, set) => set(row, i64::from_le_bytes(reader.array()?)),
+            Access::U16(_, set) => set(row, u16::from_le_bytes(reader.array()?)),
+            Access::U32(_, set) => set(row, u32::try_from(reader.number()?).ok()?),
+            Access::U64(_, set) => set(row, reader.number()?),
+            Access::Ip(_, set) => set(row, reader.array::<16>()?.into()),
+            Access::Word(words) => {
+                let [code] = reader.array()?;
+                (words.set)(row, code).then_some(())?;
+            }
+            Access::Low(_, set) => set(row, Arc::from(reader.text()?)),
+            Access::Text(_, set) => set(row, reader.text()?.to_owned()),
+            Access::Lows(_, set) => {
+                let count = reader.count()?;
+                let list: Option<Vec<Arc<str>>> = (0..count).map(|_| reader.text().map(Arc::from)).collect();
+                set(row, list?.into());
+            }
+            Access::Nullables(_, set) => {
+                let count = reader.count()?;
+                let list: Option<Vec<_>> = (0..count).map(|_| read_nullable(reader)).collect();
+                set(row, list?);
+            }
+        }
+    }
+    Some(())
+}
+
+fn read_nullable(reader: &mut Reader<'_>) -> Option<Option<String>> {
+    match reader.number()?.checked_sub(1) {
+        None => Some(None),
+        Some(length) => reader.text_of(usize::try_from(length).ok()?).map(|text| Some(text.to_owned())),
+    }
+}
