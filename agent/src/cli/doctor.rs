@@ -19,7 +19,7 @@ Examples:
   interlock doctor
   interlock doctor --json | jq -r '.[] | select(.state != \"ok\") | .remedy'";
 
-/// Check this host, the configuration and the daemon: what works, what doesn't, what to do
+/// Check host, configuration and daemon, and say what to do
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {

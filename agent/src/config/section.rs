@@ -73,17 +73,23 @@ pub(crate) struct Reader<'a> {
     /// What is wrong so far.
     pub(crate) problems: Problems,
     places: HashMap<String, Range<usize>>,
+    /// Reading a default, whose positions are not those of the file.
+    in_default: bool,
 }
 
 impl<'a> Reader<'a> {
     /// A reader that has seen nothing.
     pub(crate) fn new(folder: &'a Path, resolver: &'a dyn Resolve) -> Self {
-        Self { folder, resolver, problems: Problems::default(), places: HashMap::new() }
+        Self { folder, resolver, problems: Problems::default(), places: HashMap::new(), in_default: false }
     }
 
     /// Notes a problem with a value.
     pub(crate) fn bad(&mut self, at: &str, value: &Value<'_>, message: String) {
-        self.problems.add(value.span(), at, message);
+        if self.in_default {
+            self.bad_at(at, message);
+        } else {
+            self.problems.add(value.span(), at, message);
+        }
     }
 
     /// Notes a problem with whatever is written at a path such as `listener[0].target`, or its table if it isn't written.
@@ -103,7 +109,9 @@ impl<'a> Reader<'a> {
 
     /// Remembers where a path stands.
     pub(crate) fn place(&mut self, at: &str, span: Range<usize>) {
-        self.places.insert(at.to_owned(), span);
+        if !self.in_default {
+            self.places.insert(at.to_owned(), span);
+        }
     }
 
     /// Reads one key of a table, or its default.
@@ -127,7 +135,12 @@ impl<'a> Reader<'a> {
                 None
             }
             Unwritten::Toml(text) => match DeValue::parse(text) {
-                Ok(value) => kind.read(&path, &value, self),
+                Ok(value) => {
+                    self.in_default = true;
+                    let read = kind.read(&path, &value, self);
+                    self.in_default = false;
+                    read
+                }
                 Err(error) => {
                     self.bad_at(at, format!("the default of `{path}` is not TOML: {}", error.message()));
                     None
