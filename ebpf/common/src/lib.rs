@@ -1,2 +1,43 @@
-//! The contract between the kernel programs and the host agent.
+//! The contract between the kernel programs and the host agent: what the shared maps hold, byte for byte.
+//!
+//! Every struct is `repr(C)` without hidden padding, so that both sides, built by different compilers for different
+//! targets, agree on it; the assertions at the end of each file hold that. Whoever changes a layout raises [`SCHEMA`].
 #![no_std]
+
+mod address;
+mod count;
+mod records;
+
+pub use address::Address;
+pub use count::Count;
+pub use records::{Agent, Config, FlowKey, Listener, Origin};
+
+/// Version of the map layouts. Pinned maps live in a directory of this name, so that a newer host agent never reads
+/// what an older one wrote in another layout.
+pub const SCHEMA: u32 = 1;
+
+/// Agent names are kept in the kernel so that they survive a restart of the host agent; longer ones are refused.
+pub const AGENT_NAME_BYTES_MAX: usize = 63;
+
+/// How many cgroups one host agent can govern.
+pub const AGENTS_MAX: usize = 4096;
+
+/// How many network namespaces can have a listener of ours.
+pub const LISTENERS_MAX: usize = 1024;
+
+/// How many connections can be on their way from `connect` to `accept` at one time. A connection that finds the
+/// table full reaches the proxy without an origin and is closed there.
+pub const FLOWS_MAX: usize = 65_536;
+
+/// How deep below the root of the cgroup hierarchy a governed cgroup is looked for, in levels. A process deeper than
+/// that, whose governed ancestor lies deeper too, is refused.
+pub const CGROUP_LEVELS_MAX: i32 = 32;
+
+/// [`Config::flags`]: datagrams to port 53 pass. Without it every datagram of a governed process is refused.
+pub const CONFIG_DNS_PASSES: u32 = 1;
+
+/// [`Origin::state`]: nothing under way on this socket.
+pub const STATE_IDLE: u16 = 0;
+
+/// [`Origin::state`]: a connect hook has redirected the call that is in progress, and no SYN has left yet.
+pub const STATE_PENDING: u16 = 1;

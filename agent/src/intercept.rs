@@ -1,0 +1,28 @@
+//! The kernel side of the host agent: loads and pins the kernel programs, attaches them to governed cgroups, and tells
+//! of an accepted connection where it wanted to go and who made it.
+//!
+//! What is pinned outlives the process: governed cgroups stay governed while the host agent is dead (their connections
+//! are refused), and the next one adopts them by opening the same directory. Only `release` ends it.
+
+mod check;
+mod error;
+mod kernel;
+mod links;
+mod logs;
+mod maps;
+mod object;
+mod origin;
+mod pins;
+mod placement;
+mod programs;
+mod sys;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Check, State, checks};
+pub use error::{KernelError, OriginError, Unavailable};
+pub use kernel::{Governed, Kernel, KernelOptions, Listeners};
+pub use object::available;
+pub use origin::Origin;
+pub use pins::Paths;
+pub use placement::Placement;

@@ -1,0 +1,401 @@
+//! The kernel side as the rest of the host agent sees it.
+use super::{
+    error::{KernelError, OriginError, Unavailable},
+    links,
+    logs::Logs,
+    maps::{self, Maps, entries, failed, is_missing},
+    object::{available, object},
+    origin::Origin,
+    pins::{Paths, Pins},
+    placement::{self, Placement},
+    programs::Programs,
+    sys,
+};
+use crate::cgroup::{CgroupId, CgroupPath, Hierarchy};
+use arc_swap::ArcSwap;
+use aya::{
+    EbpfLoader,
+    maps::{MapData, PerCpuArray, SkStorage},
+};
+use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Config, Listener};
+use socket2::SockRef;
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    net::{SocketAddr, SocketAddrV4, SocketAddrV6},
+    os::fd::{AsFd, BorrowedFd},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+/// How to open the kernel side.
+#[derive(Clone, Debug)]
+pub struct KernelOptions {
+    /// Where pins and our own cgroup are.
+    pub paths: Paths,
+    /// Which cgroup this process's listening sockets are made in.
+    pub placement: Placement,
+    /// Whether datagrams of governed processes to port 53 pass. All others are refused in any case.
+    pub dns_passes: bool,
+}
+
+impl Default for KernelOptions {
+    fn default() -> Self {
+        Self { paths: Paths::default(), placement: Placement::default(), dns_passes: true }
+    }
+}
+
+/// Where redirected connections go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listeners {
+    /// For IPv4, also as `::ffff:a.b.c.d`: a loopback address.
+    pub v4: SocketAddrV4,
+    /// For IPv6: a loopback address. Without it such connections are refused.
+    pub v6: Option<SocketAddrV6>,
+}
+
+/// A governed cgroup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Governed {
+    /// Its id.
+    pub cgroup_id: CgroupId,
+    /// Its path from the hierarchy's root; `None` if it is gone (the next [`Kernel::sweep`] forgets it).
+    pub path: Option<PathBuf>,
+    /// The name it was tagged with.
+    pub agent: Arc<str>,
+}
+
+/// An agent as the hot path needs it.
+#[derive(Clone, Debug)]
+struct Known {
+    generation: u64,
+    name: Arc<str>,
+}
+
+/// The loaded and attached kernel programs. One per process and directory of pins. Dropping it withdraws the listener,
+/// so that governed processes' connections are refused until the next one publishes its own; it releases nothing.
+pub struct Kernel {
+    hierarchy: Hierarchy,
+    own: CgroupPath,
+    programs: Programs,
+    maps: Mutex<Maps>,
+    /// Network namespaces that we have published a listener for.
+    published: Mutex<BTreeSet<u64>>,
+    agents: ArcSwap<HashMap<u64, Known>>,
+    origins: SkStorage<MapData, interlock_common::Origin>,
+    counts: PerCpuArray<MapData, u64>,
+    logs: Option<Logs>,
+    /// Last, so that the lock is released after everything else is done.
+    pins: Pins,
+}
+
+impl Kernel {
+    /// Loads the programs, adopts what an earlier host agent left pinned, and puts this process into its place.
+    /// Afterwards make the listening sockets, then [`publish`](Self::publish) them; until then governed connections are refused.
+    pub fn open(options: KernelOptions) -> Result<Self, KernelError> {
+        available()?;
+        let hierarchy = Hierarchy::find().map_err(Unavailable::from)?;
+        let pins = Pins::open(&options.paths.bpffs)?;
+        let mut loader = EbpfLoader::new();
+        for name in maps::PINNED {
+            loader.map_pin_path(name, pins.maps().join(name));
+        }
+        let mut ebpf = loader.load(object()?).map_err(|error| KernelError::Load {
+            name: "interlock.bpf.o".to_owned(),
+            reason: anyhow::Error::from(error)
+                .chain()
+                .map(|cause| cause.to_string())
+                .collect::<Vec<_>>()
+                .join(": "),
+        })?;
+        let programs = Programs::load(&mut ebpf)?;
+        let mut maps = Maps::take(&mut ebpf)?;
+        let flags = if options.dns_passes { CONFIG_DNS_PASSES } else { 0 };
+        maps.configure(Config { flags })?;
+        placement::sweep(&hierarchy, &options.paths.cgroup_base);
+        let own = options.placement.settle(&hierarchy, &options.paths.cgroup_base)?;
+        // The earlier one's link is to a cgroup that no listening socket of ours is made in.
+        links::detach(&pins.proxy())?;
+        links::attach(&programs.proxy, &own, &pins.proxy())?;
+        let kernel = Self {
+            hierarchy,
+            own,
+            programs,
+            maps: Mutex::new(maps),
+            published: Mutex::default(),
+            agents: ArcSwap::default(),
+            origins: maps::take_origins(&mut ebpf)?,
+            counts: maps::take_counts(&mut ebpf)?,
+            logs: Logs::take(&mut ebpf),
+            pins,
+        };
+        kernel.adopt()?;
+        Ok(kernel)
+    }
+
+    /// Makes the pinned state true again after a restart: governed cgroups get the programs of this version in the old
+    /// ones' place, what is gone is forgotten, and a tagging that was not finished is undone.
+    fn adopt(&self) -> Result<(), KernelError> {
+        let mut maps = self.maps();
+        // A listener of an earlier process is nobody's any more.
+        for (netns, _) in entries(&maps.listeners, "LISTENERS")? {
+            maps.listeners.remove(&netns).or_else(ignore_missing).map_err(failed("clear", "LISTENERS"))?;
+        }
+        let mut known = HashMap::new();
+        for (id, agent) in entries(&maps.agents, "AGENTS")? {
+            let id = CgroupId(id);
+            match self.hierarchy.by_id(id)? {
+                Some(cgroup) if cgroup.contains(&self.own) => {
+                    return Err(KernelError::NotGovernable(
+                        cgroup.to_string(),
+                        "the host agent itself is in it",
+                    ));
+                }
+                Some(cgroup) => match links::attach_all(&self.pins, &self.programs.governed, &cgroup, id) {
+                    Ok(()) => {
+                        known.insert(id.0, Known::from(&agent));
+                    }
+                    Err(_) if !cgroup.exists() => self.forget(&mut maps, id)?,
+                    Err(error) => return Err(error),
+                },
+                None => self.forget(&mut maps, id)?,
+            }
+        }
+        for id in links::linked(&self.pins)? {
+            if !known.contains_key(&id.0) {
+                links::detach_all(&self.pins, id)?;
+            }
+        }
+        self.agents.store(Arc::new(known));
+        Ok(())
+    }
+
+    /// Sends connections of this network namespace (that of the sockets) to a listener. `sockets` are the listening
+    /// sockets themselves, made after [`open`](Self::open): only a socket that bears our mark is ever handed a connection, so that
+    /// nobody who takes the port while the host agent is dead gets one. Never set `TCP_FASTOPEN` on them.
+    pub fn publish(&self, listeners: &Listeners, sockets: &[BorrowedFd<'_>]) -> Result<(), KernelError> {
+        let mut bound = Vec::with_capacity(sockets.len());
+        let mut netns = None;
+        for socket in sockets {
+            let address = SockRef::from(socket).local_addr().map_err(KernelError::Socket)?;
+            bound.extend(address.as_socket());
+            netns = Some(sys::netns_cookie(socket.as_fd()).map_err(KernelError::Socket)?);
+        }
+        let wanted = [Some(SocketAddr::V4(listeners.v4)), listeners.v6.map(SocketAddr::V6)];
+        for address in wanted.into_iter().flatten() {
+            if !bound.iter().any(|found| found.ip() == address.ip() && found.port() == address.port()) {
+                return Err(KernelError::NoSocket(address));
+            }
+        }
+        let netns = netns.ok_or(KernelError::NoSocket(SocketAddr::V4(listeners.v4)))?;
+        let value = Listener {
+            address4: Address::from(*listeners.v4.ip()),
+            port4: listeners.v4.port(),
+            address6: listeners.v6.map_or(Address([0; 4]), |address| Address::from(*address.ip())),
+            port6: listeners.v6.map_or(0, |address| address.port()),
+        };
+        let mut maps = self.maps();
+        for socket in sockets {
+            maps.ours.insert(socket, 1, 0).map_err(failed("mark a listening socket in", "OURS"))?;
+        }
+        maps.listeners.insert(netns, value, 0).map_err(failed("write", "LISTENERS"))?;
+        lock(&self.published).insert(netns);
+        Ok(())
+    }
+
+    /// Withdraws every listener we published: governed processes' connections are refused from now on.
+    pub fn withdraw(&self) -> Result<(), KernelError> {
+        let mut maps = self.maps();
+        let mut published = lock(&self.published);
+        while let Some(netns) = published.pop_first() {
+            maps.listeners.remove(&netns).or_else(ignore_missing).map_err(failed("clear", "LISTENERS"))?;
+        }
+        Ok(())
+    }
+
+    /// Governs a cgroup and everything below it as `agent`: all or nothing. Until it returns, their new connections are
+    /// refused. Sockets that its processes have already are not touched: tag before you start them where you can.
+    ///
+    /// No error if it is governed as this agent already. A cgroup inside a governed one may be governed too: the
+    /// nearest one above a process counts.
+    pub fn govern(&self, cgroup: &CgroupPath, agent: &str) -> Result<CgroupId, KernelError> {
+        let refuse = |why| Err(KernelError::NotGovernable(cgroup.to_string(), why));
+        if cgroup.is_root() {
+            return refuse("it is the root, which holds every process of the host");
+        }
+        if cgroup.contains(&self.own) {
+            return refuse("the host agent itself is in it");
+        }
+        if self.own.contains(cgroup) {
+            return refuse("it is the host agent's own");
+        }
+        let mut value = encode(agent)?;
+        let id = cgroup.id()?;
+        let mut maps = self.maps();
+        if let Some(known) = self.agents.load().get(&id.0) {
+            return match *known.name == *agent {
+                true => Ok(id),
+                false => Err(KernelError::AlreadyGoverned {
+                    cgroup: cgroup.to_string(),
+                    agent: known.name.to_string(),
+                }),
+            };
+        }
+        value.generation = self.next_generation();
+        links::attach_all(&self.pins, &self.programs.governed, cgroup, id)?;
+        if let Err(error) = maps.agents.insert(id.0, value, 0) {
+            links::detach_all(&self.pins, id)?;
+            return Err(failed("add an agent to", "AGENTS")(error));
+        }
+        self.change(|known| {
+            known.insert(id.0, Known::from(&value));
+        });
+        Ok(id)
+    }
+
+    /// Ends the governing of a cgroup: its processes' new connections go where they say. Connections that were
+    /// redirected stay with us, but their `getpeername` shows the listener from now on.
+    pub fn release(&self, id: CgroupId) -> Result<(), KernelError> {
+        let mut maps = self.maps();
+        if !self.agents.load().contains_key(&id.0) {
+            return Err(KernelError::NotGoverned(id));
+        }
+        self.forget(&mut maps, id)?;
+        self.change(|known| {
+            known.remove(&id.0);
+        });
+        Ok(())
+    }
+
+    /// Forgets governed cgroups that do not exist any more; says which.
+    pub fn sweep(&self) -> Result<Vec<Governed>, KernelError> {
+        let mut gone = self.governed()?;
+        gone.retain(|governed| governed.path.is_none());
+        for governed in &gone {
+            match self.release(governed.cgroup_id) {
+                Ok(()) | Err(KernelError::NotGoverned(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(gone)
+    }
+
+    /// The governed cgroups, by path.
+    pub fn governed(&self) -> Result<Vec<Governed>, KernelError> {
+        let mut found = Vec::new();
+        for (&id, known) in self.agents.load().iter() {
+            let cgroup_id = CgroupId(id);
+            let path = self.hierarchy.by_id(cgroup_id)?.map(|cgroup| cgroup.name());
+            found.push(Governed { cgroup_id, path, agent: Arc::clone(&known.name) });
+        }
+        found.sort_by(|a, b| (&a.path, a.cgroup_id).cmp(&(&b.path, b.cgroup_id)));
+        Ok(found)
+    }
+
+    /// Where an accepted connection wanted to go, and who made it: one system call. On an error, close it.
+    pub fn origin(&self, accepted: BorrowedFd<'_>) -> Result<Origin, OriginError> {
+        let record = match self.origins.get(&accepted, 0) {
+            Ok(record) => record,
+            Err(error) if is_missing(&error) => return Err(OriginError::NotRedirected),
+            Err(error) => return Err(OriginError::System(error.to_string())),
+        };
+        match self.agents.load().get(&record.cgroup) {
+            Some(known) if known.generation == record.generation => {
+                Ok(Origin::new(&record, Arc::clone(&known.name)))
+            }
+            _ => Err(OriginError::Released(CgroupId(record.cgroup))),
+        }
+    }
+
+    /// What the programs counted since the pins were made: redirections, and refusals by reason.
+    pub fn stats(&self) -> Vec<(&'static str, u64)> {
+        maps::sums(&self.counts)
+    }
+
+    /// Our own cgroup, which the listening sockets must be made in.
+    pub fn own_cgroup(&self) -> &CgroupPath {
+        &self.own
+    }
+
+    /// Passes the programs' diagnostics on to `tracing`. Call it when [`with_log_fd`](Self::with_log_fd)'s descriptor is readable, or now and then.
+    pub fn flush_logs(&self) {
+        if let Some(logs) = &self.logs {
+            logs.flush();
+        }
+    }
+
+    /// Lends the descriptor that becomes readable when the programs have written a diagnostic; `None` without one.
+    pub fn with_log_fd<T>(&self, then: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+        self.logs.as_ref().map(|logs| logs.with_fd(then))
+    }
+
+    /// Detaches first: an entry without links means "attach", links without an entry mean "detach".
+    fn forget(&self, maps: &mut Maps, id: CgroupId) -> Result<(), KernelError> {
+        links::detach_all(&self.pins, id)?;
+        maps.agents.remove(&id.0).or_else(ignore_missing).map_err(failed("remove an agent from", "AGENTS"))
+    }
+
+    /// Changes the copy of `AGENTS` that `origin` reads. The caller holds the maps, so there is one writer.
+    fn change(&self, how: impl FnOnce(&mut HashMap<u64, Known>)) {
+        let mut known = HashMap::clone(&self.agents.load());
+        how(&mut known);
+        self.agents.store(Arc::new(known));
+    }
+
+    /// Time, pushed on where the clock was set back. The caller holds the maps.
+    fn next_generation(&self) -> u64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let last = self.agents.load().values().map(|known| known.generation).max().unwrap_or(0);
+        u64::try_from(now).unwrap_or(0).max(last.wrapping_add(1))
+    }
+
+    fn maps(&self) -> MutexGuard<'_, Maps> {
+        lock(&self.maps)
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        if let Err(error) = self.withdraw() {
+            tracing::warn!(%error, "the listener stays published; connections to it are refused all the same");
+        }
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel").field("own", &self.own).field("pins", &self.pins).finish_non_exhaustive()
+    }
+}
+
+impl From<&Agent> for Known {
+    fn from(agent: &Agent) -> Self {
+        let name = agent.name.get(..usize::from(agent.name_len)).unwrap_or(&agent.name);
+        Self { generation: agent.generation, name: String::from_utf8_lossy(name).into() }
+    }
+}
+
+/// The kernel's form of an agent's name; the generation is still to be set.
+fn encode(name: &str) -> Result<Agent, KernelError> {
+    let refuse = || KernelError::Name(name.chars().take(AGENT_NAME_BYTES_MAX).collect());
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(refuse());
+    }
+    let mut agent = Agent { generation: 0, name_len: 0, name: [0; AGENT_NAME_BYTES_MAX] };
+    agent.name.get_mut(..name.len()).ok_or_else(refuse)?.copy_from_slice(name.as_bytes());
+    agent.name_len = u8::try_from(name.len()).map_err(|_| refuse())?;
+    Ok(agent)
+}
+
+fn ignore_missing(error: aya::maps::MapError) -> Result<(), aya::maps::MapError> {
+    match is_missing(&error) {
+        true => Ok(()),
+        false => Err(error),
+    }
+}
+
+/// A panic while it was held can't have left anything half done that the next call would not see.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

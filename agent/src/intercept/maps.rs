@@ -1,0 +1,100 @@
+//! The pinned maps, typed.
+use super::error::KernelError;
+use aya::{
+    Ebpf, Pod,
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, SkStorage},
+};
+use interlock_common::{Agent, Config, Count, Listener, Origin};
+
+/// The maps that are pinned, by their names in the object.
+pub(super) const PINNED: [&str; 8] =
+    ["AGENTS", "LISTENERS", "SOCKETS", "FLOWS", "ORIGINS", "OURS", "CONFIG", "COUNTS"];
+
+/// What user space reads and writes. (`SOCKETS` and `FLOWS` are the programs' own.)
+pub(super) struct Maps {
+    pub(super) agents: HashMap<MapData, u64, Agent>,
+    pub(super) listeners: HashMap<MapData, u64, Listener>,
+    pub(super) ours: SkStorage<MapData, u64>,
+    config: Array<MapData, Config>,
+}
+
+impl Maps {
+    /// Takes the writable maps out of the loaded object.
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        Ok(Self {
+            agents: take(ebpf, "AGENTS")?,
+            listeners: take(ebpf, "LISTENERS")?,
+            ours: take(ebpf, "OURS")?,
+            config: take(ebpf, "CONFIG")?,
+        })
+    }
+
+    /// Replaces the configuration the programs read.
+    pub(super) fn configure(&mut self, config: Config) -> Result<(), KernelError> {
+        self.config.set(0, config, 0).map_err(failed("write", "CONFIG"))
+    }
+}
+
+/// The accepted sockets' origins: read for every connection, so outside any lock.
+pub(super) fn take_origins(ebpf: &mut Ebpf) -> Result<SkStorage<MapData, Origin>, KernelError> {
+    take(ebpf, "ORIGINS")
+}
+
+/// The counters.
+pub(super) fn take_counts(ebpf: &mut Ebpf) -> Result<PerCpuArray<MapData, u64>, KernelError> {
+    take(ebpf, "COUNTS")
+}
+
+/// Sums the counters over the CPUs.
+pub(super) fn sums(counts: &PerCpuArray<MapData, u64>) -> Vec<(&'static str, u64)> {
+    let sum = |count: Count| {
+        counts.get(&(count as u32), 0).map_or(0, |values| values.iter().copied().fold(0, u64::wrapping_add))
+    };
+    Count::ALL.into_iter().map(|count| (count.name(), sum(count))).collect()
+}
+
+fn take<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, KernelError>
+where
+    M: TryFrom<Map, Error = MapError>,
+{
+    let fail = |reason: String| KernelError::Load { name: name.to_owned(), reason };
+    let map = ebpf.take_map(name).ok_or_else(|| fail("it is not in the embedded object".to_owned()))?;
+    M::try_from(map).map_err(|error| fail(error.to_string()))
+}
+
+/// Makes our error of aya's.
+pub(super) fn failed(what: &'static str, map: &'static str) -> impl FnOnce(MapError) -> KernelError {
+    move |error| {
+        let reason = match &error {
+            MapError::SyscallError(call) => call.io_error.to_string(),
+            other => other.to_string(),
+        };
+        KernelError::Map { what, map, reason }
+    }
+}
+
+/// Whether a map has no such key.
+pub(super) fn is_missing(error: &MapError) -> bool {
+    match error {
+        MapError::KeyNotFound | MapError::ElementNotFound => true,
+        MapError::SyscallError(call) => call.io_error.raw_os_error() == Some(libc::ENOENT),
+        _ => false,
+    }
+}
+
+/// All entries of a hash map. An entry that goes while we read is left out.
+pub(super) fn entries<V: Pod>(
+    map: &HashMap<MapData, u64, V>,
+    name: &'static str,
+) -> Result<Vec<(u64, V)>, KernelError> {
+    let mut found = Vec::new();
+    for key in map.keys() {
+        let key = key.map_err(failed("list", name))?;
+        match map.get(&key, 0) {
+            Ok(value) => found.push((key, value)),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(failed("read", name)(error)),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,114 @@
+//! The keys and values of the shared maps.
+use crate::{AGENT_NAME_BYTES_MAX, Address};
+
+/// Value of `AGENTS`, keyed by the governed cgroup's id (`u64`). The entry is what makes a cgroup governed: it is
+/// written after every hook is attached.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Agent {
+    /// Differs at each tagging, so that a connection made under an earlier name is told from one made under this.
+    pub generation: u64,
+    /// Length of the name in bytes.
+    pub name_len: u8,
+    /// The agent's name in UTF-8, then zeros.
+    pub name: [u8; AGENT_NAME_BYTES_MAX],
+}
+
+/// Value of `LISTENERS`, keyed by network namespace cookie (`u64`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Listener {
+    /// Where native IPv6 connections go.
+    pub address6: Address,
+    /// Where IPv4 and v4-mapped connections go: a mapped address.
+    pub address4: Address,
+    /// Port of `address6`, host byte order; 0 = no IPv6 listener, such connections are refused.
+    pub port6: u16,
+    /// Port of `address4`, host byte order; 0 = none.
+    pub port4: u16,
+}
+
+/// Value of `SOCKETS` (of the client's socket), `FLOWS` and `ORIGINS` (of the accepted socket): where a redirected
+/// connection wanted to go, and who asked.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The destination the caller named.
+    pub address: Address,
+    /// Its port, host byte order.
+    pub port: u16,
+    /// The listener's port that replaced it, host byte order.
+    pub via_port: u16,
+    /// `STATE_*`.
+    pub state: u16,
+    /// Always 0.
+    pub reserved: u16,
+    /// Process id of the caller (thread group), in the initial pid namespace.
+    pub pid: u32,
+    /// User id of the caller, in the initial user namespace.
+    pub uid: u32,
+    /// Group id of the caller, in the initial user namespace.
+    pub gid: u32,
+    /// Thread id of the caller.
+    pub thread: u32,
+    /// Id of the governed cgroup the caller is in or below: the nearest one.
+    pub cgroup: u64,
+    /// [`Agent::generation`] at the time.
+    pub generation: u64,
+    /// Cookie of the caller's socket, unique on this host until it restarts.
+    pub cookie: u64,
+    /// Monotonic time of the call, in nanoseconds since boot.
+    pub time: u64,
+}
+
+/// Key of `FLOWS`: a TCP connection between an agent's socket and the listener.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct FlowKey {
+    /// Cookie of the network namespace: two of them may use the same addresses and ports.
+    pub netns: u64,
+    /// The agent's end.
+    pub client: Address,
+    /// The listener's end.
+    pub listener: Address,
+    /// Port of the agent's end, host byte order.
+    pub client_port: u32,
+    /// Port of the listener's end, host byte order.
+    pub listener_port: u32,
+}
+
+/// The one element of `CONFIG`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// `CONFIG_*` flags.
+    pub flags: u32,
+}
+
+// SAFETY: `repr(C)` integers and arrays of them, without padding (the sizes below are the sums of the fields), for
+// which every bit pattern is a value.
+#[cfg(feature = "user")]
+mod pod {
+    //! Marks the records as plain old data for aya.
+    unsafe impl aya::Pod for super::Agent {}
+    unsafe impl aya::Pod for super::Listener {}
+    unsafe impl aya::Pod for super::Origin {}
+    unsafe impl aya::Pod for super::FlowKey {}
+    unsafe impl aya::Pod for super::Config {}
+}
+
+const _: () = {
+    use core::mem::offset_of;
+    assert!(size_of::<Agent>() == 72 && align_of::<Agent>() == 8);
+    assert!(offset_of!(Agent, name_len) == 8 && offset_of!(Agent, name) == 9);
+    assert!(size_of::<Listener>() == 36 && align_of::<Listener>() == 4);
+    assert!(offset_of!(Listener, address4) == 16 && offset_of!(Listener, port6) == 32);
+    assert!(size_of::<Origin>() == 72 && align_of::<Origin>() == 8);
+    assert!(
+        offset_of!(Origin, port) == 16 && offset_of!(Origin, pid) == 24 && offset_of!(Origin, thread) == 36
+    );
+    assert!(offset_of!(Origin, cgroup) == 40 && offset_of!(Origin, time) == 64);
+    assert!(size_of::<FlowKey>() == 48 && align_of::<FlowKey>() == 8);
+    assert!(offset_of!(FlowKey, listener) == 24 && offset_of!(FlowKey, client_port) == 40);
+    assert!(size_of::<Config>() == 4);
+};

@@ -1,0 +1,30 @@
+//! `connect(2)` to an IPv4 address, also by `MSG_FASTOPEN` and io_uring.
+use crate::{
+    context::{self, TCP, UDP},
+    counts::verdict,
+    datagram::datagram,
+    redirect::{Way, redirect},
+};
+use aya_ebpf::{macros::cgroup_sock_addr, programs::SockAddrContext};
+use interlock_common::Count;
+
+#[cgroup_sock_addr(connect4)]
+pub fn connect4(ctx: SockAddrContext) -> i32 {
+    verdict(decide(&ctx))
+}
+
+#[inline(always)]
+fn decide(ctx: &SockAddrContext) -> Result<Option<Count>, Count> {
+    let port = context::port(ctx);
+    match context::protocol(ctx) {
+        TCP => match redirect(ctx, context::address4(ctx), port)? {
+            Way::To(address, port) => {
+                context::set4(ctx, &address, port);
+                Ok(Some(Count::Redirected))
+            }
+            Way::Done => Ok(None),
+        },
+        UDP => datagram(port),
+        _ => Err(Count::Protocol),
+    }
+}

@@ -1,0 +1,40 @@
+//! The kernel programs: they send the TCP connections of governed cgroups to the host agent, carry the original
+//! destination and the caller's identity over to the accepted socket, and refuse what could go around that.
+//!
+//! Attached to a governed cgroup (and so to everything below it): `sock_create`, `connect4`, `connect6`, `sendmsg4`,
+//! `sendmsg6`, `getpeername4`, `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`.
+//! The way of an origin: connect hook → the client socket's storage (`SOCKETS`) → `FLOWS` by the connection's
+//! addresses, before the SYN leaves → the accepted socket's storage (`ORIGINS`), before `accept` can return.
+//!
+//! What a program can't find, it refuses: no listener, an unknown caller, no memory all mean EPERM for the caller.
+#![no_std]
+#![no_main]
+
+mod caller;
+mod connect4;
+mod connect6;
+mod context;
+mod counts;
+mod datagram;
+mod getpeername4;
+mod getpeername6;
+mod listener;
+mod maps;
+mod redirect;
+mod sendmsg4;
+mod sendmsg6;
+mod sock_create;
+mod sockops;
+mod sockops_client;
+mod sockops_proxy;
+
+/// The kernel offers the helpers used here to GPL-compatible programs only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+/// Nothing here can panic (the linker drops this); the language wants it all the same.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}

@@ -1,0 +1,105 @@
+//! Where a TCP connection goes: what `connect4` and `connect6` have in common.
+use crate::{
+    caller::caller,
+    context, listener,
+    maps::{LISTENERS, SOCKETS},
+};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::{
+        bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns,
+        generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_sk_storage_get},
+    },
+    programs::SockAddrContext,
+};
+use aya_log_ebpf::warn;
+use core::ptr::{from_ref, null_mut};
+use interlock_common::{Address, Count, Listener, Origin, STATE_PENDING};
+
+/// What the connect hook shall do with the call's address.
+pub enum Way {
+    /// Replace it.
+    To(Address, u16),
+    /// Leave it: a program on a cgroup below has replaced it already, in this same call.
+    Done,
+}
+
+/// Decides on a TCP connect to `address` and `port`, and keeps the origin on the socket.
+#[inline(always)]
+pub fn redirect(ctx: &SockAddrContext, address: Address, port: u16) -> Result<Way, Count> {
+    let caller = caller()?;
+    let (listener, to, to_port) = listener_for(ctx, &address)?;
+    let thread = bpf_get_current_pid_tgid();
+    if address.reaches_loopback() && (port == listener.port4 || port == listener.port6) {
+        return match pending(ctx, thread as u32) && address == to && port == to_port {
+            true => Ok(Way::Done),
+            false => Err(Count::OwnListener),
+        };
+    }
+    if !listener::is_ours(ctx, &to, to_port) {
+        return Err(Count::ListenerNotOurs);
+    }
+    // SAFETY: map and socket are what the helper takes; it makes a zeroed value if there is none.
+    let origin =
+        unsafe { bpf_sk_storage_get(sockets(), context::socket(ctx), null_mut(), 1) }.cast::<Origin>();
+    if origin.is_null() {
+        warn!(ctx, "no memory to keep the destination of a connection of process {}", (thread >> 32) as u32);
+        return Err(Count::NoMemory);
+    }
+    let owner = bpf_get_current_uid_gid();
+    // SAFETY: a non-null value of the map. The kernel holds the socket's lock throughout connect, so nobody else
+    // writes it; a getpeername hook may read a mix of two connects that follow each other.
+    unsafe {
+        *origin = Origin {
+            address,
+            port,
+            via_port: to_port,
+            state: STATE_PENDING,
+            reserved: 0,
+            pid: (thread >> 32) as u32,
+            uid: owner as u32,
+            gid: (owner >> 32) as u32,
+            thread: thread as u32,
+            cgroup: caller.cgroup,
+            generation: caller.generation,
+            cookie: bpf_get_socket_cookie(ctx.as_ptr()),
+            time: bpf_ktime_get_ns(),
+        };
+    }
+    Ok(Way::To(to, to_port))
+}
+
+/// The published listener of the socket's network namespace, and its address for this destination's family.
+#[inline(always)]
+fn listener_for(ctx: &SockAddrContext, address: &Address) -> Result<(Listener, Address, u16), Count> {
+    // SAFETY: a valid context.
+    let netns = unsafe { bpf_get_netns_cookie(ctx.as_ptr()) };
+    // SAFETY: copied at once. Should the entry be replaced meanwhile and its memory used again, `is_ours` finds no
+    // socket of ours at what was read.
+    let listener = *unsafe { LISTENERS.get(&netns) }.ok_or(Count::NoListener)?;
+    let (to, port) = match address.is_mapped() {
+        true => (listener.address4, listener.port4),
+        false => (listener.address6, listener.port6),
+    };
+    match port {
+        0 => Err(Count::NoListener),
+        _ => Ok((listener, to, port)),
+    }
+}
+
+/// Whether a connect hook has redirected this thread's call already. It stays so if the kernel gives a call up before
+/// the SYN; then a direct connect to the listener by the same thread and socket counts as the call that failed.
+#[inline(always)]
+fn pending(ctx: &SockAddrContext, thread: u32) -> bool {
+    // SAFETY: as in `redirect`, without making a value.
+    let origin =
+        unsafe { bpf_sk_storage_get(sockets(), context::socket(ctx), null_mut(), 0) }.cast::<Origin>();
+    // SAFETY: non-null.
+    !origin.is_null() && unsafe { (*origin).state == STATE_PENDING && (*origin).thread == thread }
+}
+
+/// `SOCKETS`, as the helpers take it.
+#[inline(always)]
+pub fn sockets() -> *mut core::ffi::c_void {
+    from_ref(&SOCKETS).cast_mut().cast()
+}

@@ -1,0 +1,104 @@
+//! Many connections at once, over few source ports: none may get another's origin.
+use super::scene::{Scene, client, kernel_or_skip, said};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    os::fd::AsFd,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// Threads that connect to ever other destinations from 48 source ports each agent, and reset each connection so that its port
+/// is free at once; some give up before the connection is made. Each says on the wire where it wanted to go.
+const CROWD: &str = "
+PER_THREAD, THREADS = 150, 6
+done = []
+def work(thread):
+    for n in range(PER_THREAD):
+        host, port = '127.%d.%d.%d' % (64 + thread, n % 250, 1 + n // 250), 1000 + n
+        s = socket(); s.settimeout(20)
+        s.setsockopt(IPPROTO_IP, 51, struct.pack('I', FIRST | (FIRST + 47) << 16))
+        s.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack('ii', 1, 0))
+        if n % 5 == 4:
+            s.setblocking(False); s.connect_ex((host, port)); s.close(); continue
+        while True:
+            try: s.connect((host, port)); break
+            except OSError as e:
+                if e.errno not in (errno.EADDRNOTAVAIL, errno.EADDRINUSE): raise
+        s.sendall(('%s:%d %d %s\\n' % (host, port, os.getpid(), NAME)).encode())
+        assert s.recv(1) == b'.', 'misattributed'
+        assert s.getpeername() == (host, port)
+        s.close(); done.append(1)
+threads = [threading.Thread(target=work, args=(i,)) for i in range(THREADS)]
+[t.start() for t in threads]; [t.join() for t in threads]
+say([PER_THREAD * THREADS * 4 // 5, len(done)])
+";
+
+/// Compares what a client says with its origin. Connections that were given up say nothing.
+fn check(scene: &Scene, mut stream: TcpStream) -> Result<bool, String> {
+    let origin = scene.kernel().origin(stream.as_fd());
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while let Ok(1) = stream.read(&mut byte) {
+        if byte[0] == b'\n' {
+            let origin = origin.map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&said)))?;
+            let expected = format!("{} {} {}", origin.destination, origin.pid, origin.agent);
+            if expected.as_bytes() != said {
+                return Err(format!("{expected} != {}", String::from_utf8_lossy(&said)));
+            }
+            stream.write_all(b".").map_err(|error| error.to_string())?;
+            return Ok(true);
+        }
+        said.push(byte[0]);
+    }
+    Ok(false)
+}
+
+#[test]
+fn nobody_gets_anothers_origin() {
+    kernel_or_skip!();
+    let scene = Scene::new();
+    // The kernel gives ports that are free under both agents' ranges: the ranges are the same on purpose.
+    let clients = ["left", "right"]
+        .map(|name| client(Some(&scene.agent(name)), &format!("FIRST, NAME = 40000, '{name}'\n{CROWD}")));
+    let stop = AtomicBool::new(false);
+    let (checked, wrong) = std::thread::scope(|threads| {
+        let server = threads.spawn(|| {
+            let (mut checked, mut wrong) = (0, Vec::new());
+            std::thread::scope(|handlers| {
+                let mut running = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let mut fds = [PollFd::new(scene.v4.as_fd(), PollFlags::POLLIN)];
+                    if poll(&mut fds, PollTimeout::try_from(Duration::from_millis(50)).unwrap()).unwrap() > 0
+                    {
+                        let stream = scene.v4.accept().unwrap().0;
+                        stream.set_read_timeout(Some(super::scene::PATIENCE)).unwrap();
+                        running.push(handlers.spawn(|| check(&scene, stream)));
+                    }
+                }
+                for handler in running {
+                    match handler.join().unwrap() {
+                        Ok(said) => checked += usize::from(said),
+                        Err(error) => wrong.push(error),
+                    }
+                }
+            });
+            (checked, wrong)
+        });
+        let results = clients.map(|child| child.wait_with_output().unwrap());
+        stop.store(true, Ordering::Relaxed);
+        for result in results {
+            assert!(result.status.success());
+            let counts: [usize; 2] = serde_json::from_slice(&result.stdout).unwrap();
+            assert_eq!(counts[0], counts[1]);
+        }
+        server.join().unwrap()
+    });
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(checked, 2 * 6 * 150 * 4 / 5);
+    assert_eq!(scene.count("denied_flows_full"), 0);
+    let child = client(Some(&scene.agent("after")), "tcp('127.1.1.1', 1)");
+    assert_eq!(&*scene.accept4().1.unwrap().agent, "after");
+    said(child);
+}
