@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// What all sessions share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sessions {
     /// Configuration and policies in force.
     pub live: Current,

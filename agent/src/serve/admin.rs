@@ -4,9 +4,10 @@ use super::daemon::Daemon;
 use super::report;
 use crate::cgroup::CgroupId;
 use crate::control::message::{
-    AgentStatus, CheckLine, Code, Failure, Place, Prepare, Prepared, Reloaded, Status, Tagged,
+    AgentStatus, Code, Failure, Place, Prepare, Prepared, Reloaded, Status, Tagged,
 };
 use crate::control::{Admin, Answering, Lease, TailItem};
+use crate::intercept::Check;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -70,7 +71,7 @@ impl Admin for Daemon {
         })
     }
 
-    fn doctor(&self) -> Answering<'_, Vec<CheckLine>> {
+    fn doctor(&self) -> Answering<'_, Vec<Check>> {
         Box::pin(async { Ok(report::checks(self)) })
     }
 }

@@ -2,8 +2,9 @@
 
 use super::daemon::Daemon;
 use crate::control::message::{
-    CheckLine, CheckState, ConfigStatus, KernelStatus, PolicyStatus, SessionStatus, SinkStatus, SpoolStatus, Status, time,
+    ConfigStatus, KernelStatus, PolicyStatus, SessionStatus, SinkStatus, SpoolStatus, Status, time,
 };
+use crate::intercept::{Check, State};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How the daemon is.
@@ -81,88 +82,88 @@ fn sink(daemon: &Daemon) -> Option<SinkStatus> {
 }
 
 /// What only the daemon can check.
-pub(super) fn checks(daemon: &Daemon) -> Vec<CheckLine> {
+pub(super) fn checks(daemon: &Daemon) -> Vec<Check> {
     let status = status(daemon);
     vec![listener_line(&status), config_line(&status), policies_line(&status), spool_line(&status), sink_line(&status)]
 }
 
-fn line(name: &str, state: CheckState, detail: String, remedy: &str) -> CheckLine {
-    CheckLine { name: name.to_owned(), state, detail, remedy: remedy.to_owned() }
+fn line(name: &str, state: State, detail: String, remedy: &str) -> Check {
+    Check { name: name.to_owned(), state, detail, remedy: remedy.to_owned() }
 }
 
-fn listener_line(status: &Status) -> CheckLine {
+fn listener_line(status: &Status) -> Check {
     let listeners: Vec<String> =
         status.boundaries.iter().map(|boundary| format!("{} ({})", boundary.address, boundary.kind)).collect();
     match (&status.kernel.unavailable, listeners.is_empty()) {
-        (None, _) => line("listener", CheckState::Ok, listeners.join(", "), ""),
+        (None, _) => line("listener", State::Ok, listeners.join(", "), ""),
         (Some(why), false) => {
             let detail = format!("{}; kernel side: {why}", listeners.join(", "));
-            line("listener", CheckState::Degraded, detail, "make the kernel side loadable to have a boundary")
+            line("listener", State::Degraded, detail, "make the kernel side loadable to have a boundary")
         }
         (Some(why), true) => {
             let remedy = "make the kernel side loadable, or configure a `[[listener]]`";
-            line("listener", CheckState::Broken, format!("none; kernel side: {why}"), remedy)
+            line("listener", State::Broken, format!("none; kernel side: {why}"), remedy)
         }
     }
 }
 
-fn config_line(status: &Status) -> CheckLine {
+fn config_line(status: &Status) -> Check {
     match (&status.config.error, status.config.restart_needed.is_empty()) {
         (Some(error), _) => {
             let detail = format!("the last reload was refused: {error}");
-            line("configuration", CheckState::Degraded, detail, "mend the file; the one before is in force")
+            line("configuration", State::Degraded, detail, "mend the file; the one before is in force")
         }
         (None, false) => {
             let detail = format!("changed but not in force: {}", status.config.restart_needed.join(", "));
-            line("configuration", CheckState::Degraded, detail, "restart the daemon")
+            line("configuration", State::Degraded, detail, "restart the daemon")
         }
         (None, true) => {
             let detail = format!("{}, in force since {}", status.config.path.display(), status.config.loaded);
-            line("configuration", CheckState::Ok, detail, "")
+            line("configuration", State::Ok, detail, "")
         }
     }
 }
 
-fn policies_line(status: &Status) -> CheckLine {
+fn policies_line(status: &Status) -> Check {
     let policies = &status.policies;
     match (&policies.error, policies.warnings.first()) {
         (Some(error), _) => {
             let detail = format!("the last reload was refused: {error}");
-            line("policies in force", CheckState::Degraded, detail, "mend them; those before are in force")
+            line("policies in force", State::Degraded, detail, "mend them; those before are in force")
         }
         (None, Some(warning)) => {
             let detail = format!("{} policies; {warning}", policies.count);
-            line("policies in force", CheckState::Degraded, detail, "see `interlock policy check`")
+            line("policies in force", State::Degraded, detail, "see `interlock policy check`")
         }
         (None, None) => {
             let detail = format!("{} policies, generation {}", policies.count, policies.generation);
-            line("policies in force", CheckState::Ok, detail, "")
+            line("policies in force", State::Ok, detail, "")
         }
     }
 }
 
-fn spool_line(status: &Status) -> CheckLine {
+fn spool_line(status: &Status) -> Check {
     let spool = &status.spool;
     let detail = format!("{} rows, {} waiting for the sink, {} bytes", spool.rows, spool.waiting, spool.bytes);
     match &spool.error {
-        None => line("spool in use", CheckState::Ok, detail, ""),
+        None => line("spool in use", State::Ok, detail, ""),
         Some(error) => {
             let remedy = "free disk space or let the sink catch up; operations are refused meanwhile";
-            line("spool in use", CheckState::Broken, error.clone(), remedy)
+            line("spool in use", State::Broken, error.clone(), remedy)
         }
     }
 }
 
-fn sink_line(status: &Status) -> CheckLine {
+fn sink_line(status: &Status) -> Check {
     match &status.sink {
-        None => line("sink in use", CheckState::Ok, "none configured: rows stay in the spool".to_owned(), ""),
+        None => line("sink in use", State::Ok, "none configured: rows stay in the spool".to_owned(), ""),
         Some(sink) if sink.healthy => {
-            line("sink in use", CheckState::Ok, format!("{}: {}, {} rows", sink.name, sink.state, sink.shipped), "")
+            line("sink in use", State::Ok, format!("{}: {}, {} rows", sink.name, sink.state, sink.shipped), "")
         }
         Some(sink) => {
             let error = sink.error.as_deref().unwrap_or("unknown");
             let remedy = "make it reachable; rows wait in the spool and are shipped once each";
-            line("sink in use", CheckState::Degraded, format!("{}: {}: {error}", sink.name, sink.state), remedy)
+            line("sink in use", State::Degraded, format!("{}: {}: {error}", sink.name, sink.state), remedy)
         }
     }
 }

@@ -15,7 +15,6 @@ use tokio::sync::oneshot;
 use wire::{Access, Action, Answer, Blame, Denial, OpEnd, OpId, Operation, Phase, Question, ResourceKind, Verdict, WireError};
 
 /// The desk of one session.
-#[derive(Debug)]
 pub(super) struct Desk {
     sessions: Sessions,
     subject: Subject,
@@ -26,7 +25,6 @@ pub(super) struct Desk {
     running: HashMap<OpId, Running>,
 }
 
-#[derive(Debug)]
 struct Running {
     begun: Begun,
     released: Instant,

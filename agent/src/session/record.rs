@@ -45,7 +45,7 @@ impl Subject {
             uid: caller.uid,
             exe: Arc::clone(&caller.exe),
             task: Arc::clone(&caller.task),
-            session: audit::next_id(),
+            session: audit::next_id(micros_now()),
             sequence: 0,
             target: Arc::clone(&nothing),
             destination: caller.destination,
@@ -76,9 +76,10 @@ impl Subject {
     }
 
     fn row(&self) -> Row {
+        let time = micros_now();
         Row {
-            id: audit::next_id(),
-            time: micros_now(),
+            id: audit::next_id(time),
+            time,
             host: Arc::clone(&self.host),
             agent: Arc::clone(&self.agent),
             cgroup: Arc::clone(&self.cgroup),

@@ -118,15 +118,14 @@ pub fn denial() -> Verdict {
 /// Hostile bytes from both sides with any answers at any time: no panic, no second question, nothing to the target
 /// behind an open question, no end of what never ran, and no more output than the input can explain.
 ///
-/// The script is a list of records: a control byte (bit 0: from the target; bit 1: refuse; bit 2: answer later; bits 3
-/// to 7: eight bytes of data each, less the record's own), then the data.
+/// The script is a list of records: a control byte (bit 0: from the target; bit 1: refuse; bit 2: answer later), a
+/// length, then so much data.
 pub fn hostile(protocol: &dyn Protocol, options: &Options, mut script: &[u8]) {
     const REPLY_BYTES_MAX: usize = 1_024;
     let mut bench = Bench::new(protocol, options);
     let (mut given, mut records) = (0, 0);
-    while let Some((&control, rest)) = script.split_first() {
-        let length = usize::from(control >> 3) * 8;
-        let (data, rest) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+    while let Some((&[control, length], rest)) = script.split_first_chunk() {
+        let (data, rest) = rest.split_at_checked(usize::from(length)).unwrap_or((rest, &[]));
         script = rest;
         given += data.len();
         records += 1;

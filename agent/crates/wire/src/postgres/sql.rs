@@ -77,8 +77,8 @@ pub enum Effect {
         /// The cursor; `None` is all of them.
         name: Option<Box<str>>,
     },
-    /// The effective search path may differ afterwards. The end of a transaction (COMMIT, ROLLBACK and their kin) is
-    /// reported too, as it undoes what was set within it: where nothing was, it changes nothing.
+    /// The effective search path may differ afterwards. ROLLBACK is reported too, as it undoes what was set within
+    /// its transaction; COMMIT is not, although it undoes SET LOCAL: a machine sees every transaction end.
     SearchPathMayChange,
     /// COPY … FROM STDIN.
     CopyIn,

@@ -1,0 +1,4 @@
+//! The daemon's life: starts and refusals to start, reloads, stops, and what its command line says.
+
+mod cli;
+mod life;
