@@ -11,7 +11,7 @@ use anyhow::Result;
 use clap::Args;
 use stage::Stage;
 use xtask::rack::scratch;
-use xtask::{paths, say};
+use xtask::say;
 
 /// Options of `cargo xtask demo`.
 #[derive(Args, Debug)]
@@ -59,8 +59,12 @@ fn prepare(options: &Options) -> Result<()> {
 
 fn play(options: &Options) -> Result<()> {
     say::step("What this is");
-    say::line("A planner reads a shop's database and writes a plan; an executor carries the plan out. Both are ordinary");
-    say::line("Python with psycopg2, and both log in with an account that may do everything. Interlock holds them to:");
+    say::line(
+        "A planner reads a shop's database and writes a plan; an executor carries the plan out. Both are ordinary",
+    );
+    say::line(
+        "Python with psycopg2, and both log in with an account that may do everything. Interlock holds them to:",
+    );
     say::line(&format!("  {}   may read, but no personal data", say::strong("planner")));
     say::line(&format!("  {}  may read, and may write orders", say::strong("executor")));
     let stage = Stage::set(options.explicit, options.clickhouse)?;
@@ -80,9 +84,4 @@ fn play(options: &Options) -> Result<()> {
     say::step("End");
     drop(stage);
     Ok(())
-}
-
-/// The demo's Python program.
-fn script() -> std::path::PathBuf {
-    paths::root().join("tests/demo/agent.py")
 }

@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod bench;
 mod cmd;
 mod demo;
 mod ebpf;
@@ -26,6 +27,10 @@ enum Command {
     Demo(demo::Options),
     /// Run every test, after setting up for it.
     Test(test::Options),
+    /// Measure the host agent next to its peers.
+    Bench(bench::Options),
+    #[command(hide = true, subcommand)]
+    BenchClient(bench::client::Client),
     /// Build the programs that run in the kernel.
     Ebpf,
 }
@@ -43,6 +48,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Setup(options) => setup::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::BenchClient(client) => bench::client::run(&client),
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Ebpf => {

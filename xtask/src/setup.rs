@@ -109,11 +109,15 @@ fn install(missing: Vec<Missing>) -> Result<bool> {
             Ok(()) => say::line(&format!("{} {}", say::good("installed"), item.name)),
             Err(error) if item.optional => {
                 say::warn(&format!("{} could not be installed: {error:#}", item.name));
-                say::warn("without it the kernel side cannot be built: connections are not intercepted transparently");
+                say::warn(
+                    "without it the kernel side cannot be built: connections are not intercepted transparently",
+                );
                 say::warn(&format!("to do it by hand: {}", item.by_hand));
             }
             Err(error) => {
-                return Err(error.context(format!("set-up needs {}; to do it by hand: {}", item.name, item.by_hand)));
+                return Err(
+                    error.context(format!("set-up needs {}; to do it by hand: {}", item.name, item.by_hand))
+                );
             }
         }
     }

@@ -74,7 +74,9 @@ fn style(full: bool, failed: &mut Vec<&'static str>) {
         // Advisories need their database from the network; the others do not.
         check("cargo-deny", cmd::cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]));
     } else {
-        say::warn("licences, bans and sources of dependencies not checked: no cargo-deny (`--full` installs it)");
+        say::warn(
+            "licences, bans and sources of dependencies not checked: no cargo-deny (`--full` installs it)",
+        );
     }
 }
 

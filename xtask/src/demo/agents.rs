@@ -40,21 +40,31 @@ pub fn run(stage: &Stage, script: Script) -> Result<Vec<String>> {
     say::step(&format!("The {agent}"));
     let plan = stage.scratch.dir().join("plan.json");
     let mut command = stage.daemon.exec(agent, paths::python());
-    command.arg(super::script()).arg(script.verb()).arg(stage.dsn(agent)?).arg(&plan).arg(&stage.elsewhere);
-    let line = format!("python3 tests/demo/agent.py {} \"{}\" …", script.verb(), stage.dsn(agent)?);
-    let under = format!("interlock exec --agent {agent} -- ");
-    say::line(&say::faint(&format!("$ {}{line}", if stage.daemon.transparent() { &under } else { "" })));
+    command
+        .arg(stage.scratch.dir().join("agent.py"))
+        .arg(script.verb())
+        .arg(stage.dsn(agent)?)
+        .arg(&plan)
+        .arg(&stage.elsewhere);
+    let under = if stage.daemon.transparent() {
+        format!("interlock exec --agent {agent} -- ")
+    } else {
+        String::new()
+    };
+    let line = format!("$ {under}python3 tests/demo/agent.py {} \"{}\" …", script.verb(), stage.dsn(agent)?);
+    say::line(&say::faint(&line));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
     stage.scratch.owns_process(child.id(), "TERM");
     let output = BufReader::new(child.stdout.take().context("no output to read")?);
     let mut refused = Vec::new();
     let mut after = 0;
     for (number, line) in output.lines().enumerate() {
-        let step: Value = serde_json::from_str(&line?).context("the script printed something else than a step")?;
-        let tried = step["tried"].as_str().unwrap_or_default();
+        let step: Value =
+            serde_json::from_str(&line?).context("the script printed something else than a step")?;
+        let tried = show::text(&step, "tried").unwrap_or_default();
         let row = decision(stage, agent, tried, &mut after)?;
         show::step(number + 1, agent, &step, row.as_ref());
-        if row.is_some_and(|row| row["verdict"] == "deny") {
+        if row.is_some_and(|row| show::text(&row, "verdict") == Some("deny")) {
             refused.push(tried.to_owned());
         }
     }
@@ -73,21 +83,23 @@ fn decision(stage: &Stage, agent: &str, tried: &str, after: &mut usize) -> Resul
     }
     let found = wait_for("the audit row", Duration::from_secs(10), || {
         let rows = stage.daemon.audit_rows(&["--agent", agent, "--limit", "1000"])?;
-        Ok(rows.iter().enumerate().skip(*after).find(|(_, row)| is_about(row, tried, place)).map(|(at, row)| {
-            *after = at + 1;
-            row.clone()
-        }))
+        Ok(rows.iter().enumerate().skip(*after).find(|(_, row)| is_about(row, tried, place)).map(
+            |(at, row)| {
+                *after = at + 1;
+                row.clone()
+            },
+        ))
     })?;
     Ok(Some(found))
 }
 
 fn is_about(row: &Value, tried: &str, place: Option<&str>) -> bool {
     match place {
-        Some(place) => row["destination"].as_str() == Some(place),
+        Some(place) => show::text(row, "destination") == Some(place),
         // The script's statement has a placeholder where the sent one has a value.
         None => {
             let fixed = tried.split("%s").next().unwrap_or(tried);
-            row["statement"].as_str().is_some_and(|sent| sent.starts_with(fixed))
+            show::text(row, "statement").is_some_and(|sent| sent.starts_with(fixed))
         }
     }
 }

@@ -7,17 +7,29 @@ use std::time::Duration;
 use xtask::rack::wait_for;
 use xtask::{paths, say};
 
+/// A field that is a text.
+pub fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
+    value.get(field).and_then(Value::as_str)
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
 /// One thing an agent tried: what for, what, what came back, and who decided.
 pub fn step(number: usize, agent: &str, step: &Value, row: Option<&Value>) {
-    let text = |field: &str| step[field].as_str().unwrap_or_default();
+    let word = |field: &str| text(step, field).unwrap_or_default();
     println!();
-    say::line(&format!("{number}. {} wants to {}", say::strong(agent), text("purpose")));
-    say::line(&format!("   {}", text("tried")));
-    match step["error"].as_str() {
+    say::line(&format!("{number}. {} wants to {}", say::strong(agent), word("purpose")));
+    say::line(&format!("   {}", word("tried")));
+    match text(step, "error") {
         None => say::line(&format!("   came back: {}", say::good(&rows(step)))),
         Some(error) => {
-            let code = step["code"].as_str().map(|code| format!("SQLSTATE {code}: ")).unwrap_or_default();
-            say::line(&format!("   came back: {}", say::bad(&format!("{code}{}", error.replace('\n', "\n              ")))));
+            let code = text(step, "code").map(|code| format!("SQLSTATE {code}: ")).unwrap_or_default();
+            say::line(&format!(
+                "   came back: {}",
+                say::bad(&format!("{code}{}", error.replace('\n', "\n              ")))
+            ));
         }
     }
     say::line(&format!("   decided:   {}", row.map_or_else(ungoverned, decision)));
@@ -28,10 +40,10 @@ fn ungoverned() -> String {
 }
 
 fn decision(row: &Value) -> String {
-    let policies: Vec<&str> = row["policies"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let policies: Vec<&str> = list(row, "policies").iter().filter_map(Value::as_str).collect();
     let by = if policies.is_empty() { "no policy permits it".to_owned() } else { policies.join(", ") };
-    let reason = row["reason"].as_str().unwrap_or_default();
-    match row["verdict"].as_str() {
+    let reason = text(row, "reason").unwrap_or_default();
+    match text(row, "verdict") {
         Some("deny") => format!("{} by {by} ({reason})", say::bad("denied")),
         Some("forward") => format!("{} by {by}", say::good("permitted")),
         other => other.unwrap_or("?").to_owned(),
@@ -39,8 +51,8 @@ fn decision(row: &Value) -> String {
 }
 
 fn rows(step: &Value) -> String {
-    let count = step["count"].as_i64().unwrap_or_default();
-    let first: Vec<String> = step["rows"].as_array().into_iter().flatten().map(one_row).collect();
+    let count = step.get("count").and_then(Value::as_i64).unwrap_or_default();
+    let first: Vec<String> = list(step, "rows").iter().map(one_row).collect();
     match (count, first.is_empty()) {
         (0.., true) => format!("done, {count} rows affected"),
         (_, true) => "done".to_owned(),
@@ -50,7 +62,8 @@ fn rows(step: &Value) -> String {
 }
 
 fn one_row(row: &Value) -> String {
-    let cell = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), |text| text.chars().take(40).collect());
+    let cell =
+        |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), |text| text.chars().take(40).collect());
     let cells: Vec<String> = row.as_array().into_iter().flatten().map(cell).collect();
     format!("({})", cells.join(", "))
 }
@@ -62,7 +75,10 @@ pub fn server_log(stage: &Stage, refused: &[String]) {
     let statements: Vec<&String> = refused.iter().filter(|tried| !tried.starts_with("connect to ")).collect();
     let arrived: Vec<&&String> = statements.iter().filter(|tried| log.contains(tried.as_str())).collect();
     if arrived.is_empty() {
-        say::line(&format!("it logs every statement, and none of the {} refused ones is in its log", statements.len()));
+        say::line(&format!(
+            "it logs every statement, and none of the {} refused ones is in its log",
+            statements.len()
+        ));
     } else {
         say::warn(&say::bad(&format!("refused and yet in its log: {arrived:?}")));
     }
@@ -98,10 +114,16 @@ pub fn clickhouse(stage: &Stage) -> Result<()> {
 pub fn further(stage: &Stage, keep: bool) {
     say::step("How to look further");
     if !keep {
-        say::line("cargo xtask demo --keep         leaves all this running, with a governed psql to try things in");
+        say::line(
+            "cargo xtask demo --keep         leaves all this running, with a governed psql to try things in",
+        );
         say::line("cargo xtask demo --clickhouse   ships the rows to ClickHouse too");
-        say::line("policies/demo                   what decided here; `interlock policy check` and `policy test` check it");
-        say::line("docs/configuration.md           every key of the configuration; ARCHITECTURE.md: where things happen");
+        say::line(
+            "policies/demo                   what decided here; `interlock policy check` and `policy test` check it",
+        );
+        say::line(
+            "docs/configuration.md           every key of the configuration; ARCHITECTURE.md: where things happen",
+        );
         return;
     }
     let interlock = paths::binary("interlock", paths::Profile::Debug).display().to_string();
@@ -127,6 +149,9 @@ pub fn further(stage: &Stage, keep: bool) {
     }
     if let Some(server) = &stage.clickhouse {
         say::line("ClickHouse:");
-        say::line(&format!("  curl {} --data-binary 'SELECT * FROM interlock.operations FORMAT Vertical'", server.url()));
+        say::line(&format!(
+            "  curl {} --data-binary 'SELECT * FROM interlock.operations FORMAT Vertical'",
+            server.url()
+        ));
     }
 }

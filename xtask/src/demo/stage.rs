@@ -1,7 +1,9 @@
 //! What the demo runs on: PostgreSQL with the shop, the host agent, ClickHouse if asked for, and somewhere else to go.
 
 use anyhow::{Context, Result};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use xtask::rack::clickhouse::ClickHouse;
 use xtask::rack::daemon::{Daemon, Mode, Setup, Target};
@@ -33,7 +35,10 @@ impl Stage {
         postgres.sql("postgres", "create role shop login superuser")?;
         postgres.sql("postgres", "create database shop owner shop")?;
         postgres.sql("shop", &format!("set role shop;\n{SHOP}"))?;
-        say::line(&format!("PostgreSQL 15 on 127.0.0.1:{}, with customers, orders, payments, products", postgres.port()));
+        say::line(&format!(
+            "PostgreSQL 15 on 127.0.0.1:{}, with customers, orders, payments, products",
+            postgres.port()
+        ));
         let clickhouse = if clickhouse {
             say::step("ClickHouse");
             let server = ClickHouse::start()?;
@@ -44,18 +49,29 @@ impl Stage {
         };
         say::step("The host agent");
         let daemon = Daemon::start(setup(&postgres, clickhouse.as_ref(), explicit))?;
-        Ok(Self { daemon, postgres, clickhouse, elsewhere: elsewhere()?, scratch: Scratch::new("demo")? })
+        let scratch = Scratch::new("demo")?;
+        // Agents run as `nobody`, who may not be able to look into the repository.
+        fs::copy(paths::root().join("tests/demo/agent.py"), scratch.dir().join("agent.py"))?;
+        fs::write(scratch.dir().join("plan.json"), "[]")?;
+        fs::set_permissions(scratch.dir().join("plan.json"), fs::Permissions::from_mode(0o666))?;
+        Ok(Self { daemon, postgres, clickhouse, elsewhere: elsewhere()?, scratch })
     }
 
     /// Says what was started.
     pub fn introduce(&self) -> Result<()> {
         let pid = self.daemon.pid().context("the daemon ended")?;
-        say::line(&format!("`interlock serve` runs as process {pid}, its rows go to its own store on this host"));
+        say::line(&format!(
+            "`interlock serve` runs as process {pid}, its rows go to its own store on this host"
+        ));
         match self.daemon.not_transparent_because() {
-            None => say::line("the kernel takes every connection of a governed cgroup to it: nothing is reconfigured"),
+            None => say::line(
+                "the kernel takes every connection of a governed cgroup to it: nothing is reconfigured",
+            ),
             Some(why) => {
                 say::warn(&format!("{}: {why}", say::bad("not transparent, not a boundary")));
-                say::warn("the same engine runs behind a listener per agent, and the scripts are pointed at these");
+                say::warn(
+                    "the same engine runs behind a listener per agent, and the scripts are pointed at these",
+                );
             }
         }
         say::line(&format!("configuration: {}", self.daemon.config_path().display()));
@@ -76,7 +92,8 @@ fn policies() -> std::path::PathBuf {
 
 fn setup(postgres: &Postgres, clickhouse: Option<&ClickHouse>, explicit: bool) -> Setup {
     let mut setup = Setup::default().agent("planner", &["planners"]).agent("executor", &["executors"]);
-    let tag = |column: &str, tags: &[&str]| (column.to_owned(), tags.iter().map(|&tag| tag.to_owned()).collect());
+    let tag =
+        |column: &str, tags: &[&str]| (column.to_owned(), tags.iter().map(|&tag| tag.to_owned()).collect());
     setup.targets.push(Target {
         labels: vec!["shop".into()],
         tags: vec![

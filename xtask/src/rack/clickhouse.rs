@@ -92,8 +92,12 @@ impl ClickHouse {
         let (program, arguments) = line.split_first().context("no command line")?;
         // SIGKILL: MergeTree survives it, and an engine that waits in a query takes its time for anything milder.
         let mut command = Command::new(program);
-        let mut child =
-            Child::start("clickhouse", command.args(arguments).current_dir(dir), Signal::SIGKILL, &self.scratch)?;
+        let mut child = Child::start(
+            "clickhouse",
+            command.args(arguments).current_dir(dir),
+            Signal::SIGKILL,
+            &self.scratch,
+        )?;
         wait_for("ClickHouse to answer", Duration::from_secs(60), || {
             child.check_alive()?;
             Ok(self.query("SELECT 1").is_ok_and(|answer| answer == "1\n").then_some(()))

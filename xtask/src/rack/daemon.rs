@@ -170,13 +170,24 @@ impl Daemon {
         Ok(*port)
     }
 
-    /// A command that runs `program` as `agent`: under `interlock exec`, or as it is when not transparent.
+    /// A command that runs `program` as `agent`: under `interlock exec` (as the user `nobody` if we are root, as an agent
+    /// should), or as it is when not transparent.
     pub fn exec(&self, agent: &str, program: impl AsRef<OsStr>) -> Command {
+        let user: &[&str] = if nix::unistd::geteuid().is_root() { &["--user", "nobody"] } else { &[] };
+        self.exec_with(agent, user, program.as_ref())
+    }
+
+    /// As [`Self::exec`], but as the user that we are.
+    pub fn exec_as_we_are(&self, agent: &str, program: impl AsRef<OsStr>) -> Command {
+        self.exec_with(agent, &[], program.as_ref())
+    }
+
+    fn exec_with(&self, agent: &str, more: &[&str], program: &OsStr) -> Command {
         if !self.transparent() {
             return Command::new(program);
         }
         let mut command = self.interlock(&["exec"]);
-        command.args(["--agent", agent, "--"]).arg(program);
+        command.args(["--agent", agent]).args(more).arg("--").arg(program);
         command
     }
 
@@ -203,7 +214,9 @@ impl Daemon {
         let text = self.read(&arguments)?;
         let mut rows = Vec::new();
         for value in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
-            match value.with_context(|| format!("`audit query --json` printed no JSON:\n{}", tail(&text, 5)))? {
+            match value
+                .with_context(|| format!("`audit query --json` printed no JSON:\n{}", tail(&text, 5)))?
+            {
                 Value::Array(many) => rows.extend(many),
                 one => rows.push(one),
             }
@@ -254,7 +267,8 @@ impl Daemon {
 
     /// Everything it logged, over all its starts.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.scratch.dir().join("daemon.log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&fs::read(self.scratch.dir().join("daemon.log")).unwrap_or_default())
+            .into_owned()
     }
 }
 

@@ -183,7 +183,8 @@ fn settings(options: &Options, port: u16, sockets: &Path) -> Vec<(String, String
     if !options.durable {
         list.extend(["fsync", "synchronous_commit", "full_page_writes"].map(|name| (name, "off".to_owned())));
     }
-    let mut list: Vec<(String, String)> = list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut list: Vec<(String, String)> =
+        list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     list.extend(options.settings.iter().cloned());
     list
 }
@@ -196,7 +197,8 @@ impl Owner {
         if !nix::unistd::geteuid().is_root() {
             return Ok(Self(None));
         }
-        let user = User::from_name("postgres")?.context("no user `postgres`; `cargo xtask setup` makes it")?;
+        let user =
+            User::from_name("postgres")?.context("no user `postgres`; `cargo xtask setup` makes it")?;
         Ok(Self(Some((user.uid, user.gid))))
     }
 
@@ -247,7 +249,12 @@ fn make_template(owner: &Owner, dir: &Path) -> Result<()> {
     let script = dir.join("roles.sql");
     fs::write(&script, roles)?;
     let mut single = Command::new(paths::postgres_bin().join("postgres"));
-    single.args(["--single", "-F", "-D"]).arg(dir).arg("postgres").current_dir(dir).stdin(File::open(&script)?);
+    single
+        .args(["--single", "-F", "-D"])
+        .arg(dir)
+        .arg("postgres")
+        .current_dir(dir)
+        .stdin(File::open(&script)?);
     owner.becomes(&mut single);
     let out = single.output()?;
     let said = String::from_utf8_lossy(&out.stderr);

@@ -27,10 +27,20 @@ const fn package(name: &'static str, purpose: Purpose, proof: Proof, why: &'stat
 }
 
 const PACKAGES: &[Package] = &[
-    package("gcc", Purpose::Build, Proof::Program("cc"), "links, and compiles the C of SQLite and of PostgreSQL's parser"),
+    package(
+        "gcc",
+        Purpose::Build,
+        Proof::Program("cc"),
+        "links, and compiles the C of SQLite and of PostgreSQL's parser",
+    ),
     package("libc6-dev", Purpose::Build, Proof::File("/usr/include/stdio.h"), "headers for that C"),
     package("clang", Purpose::Build, Proof::Program("clang"), "reads the headers of PostgreSQL's parser"),
-    package("libclang-dev", Purpose::Build, Proof::Program("clang"), "reads the headers of PostgreSQL's parser"),
+    package(
+        "libclang-dev",
+        Purpose::Build,
+        Proof::Program("clang"),
+        "reads the headers of PostgreSQL's parser",
+    ),
     package(
         "postgresql-15",
         Purpose::Demo,
@@ -114,7 +124,9 @@ impl Proof {
 /// Is there a program of this name in `PATH` or where only root looks?
 pub fn have(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|dir| dir.join(name).is_file())
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .any(|dir| dir.join(name).is_file())
 }
 
 /// Which of these packages are installed.

@@ -17,7 +17,8 @@ pub fn nightly_with_source() -> bool {
     let out = Command::new("rustup").args(["run", "nightly", "rustc", "--print", "sysroot"]).output();
     out.is_ok_and(|out| {
         let root = String::from_utf8_lossy(&out.stdout).into_owned();
-        out.status.success() && Path::new(root.trim()).join("lib/rustlib/src/rust/library/core/Cargo.toml").exists()
+        out.status.success()
+            && Path::new(root.trim()).join("lib/rustlib/src/rust/library/core/Cargo.toml").exists()
     })
 }
 
@@ -48,7 +49,8 @@ fn install() -> Result<()> {
 
 fn linker_is_there() -> bool {
     let Some(home) = std::env::var_os("HOME") else { return false };
-    let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| Path::new(&home).join(".cargo"), Into::into);
+    let cargo_home =
+        std::env::var_os("CARGO_HOME").map_or_else(|| Path::new(&home).join(".cargo"), Into::into);
     let ours = cargo_home.join("bin/bpf-linker");
     [ours.as_path(), Path::new("bpf-linker")].iter().any(|program| {
         Command::new(program)

@@ -19,7 +19,8 @@ pub fn missing(purposes: &[Purpose]) -> Result<Option<Missing>> {
     if !purposes.contains(&Purpose::Test) {
         return Ok(None);
     }
-    let lock = fs::read(source("package-lock.json")).context("cannot read the lock file of the node driver")?;
+    let lock =
+        fs::read(source("package-lock.json")).context("cannot read the lock file of the node driver")?;
     // Written last: tells that exactly this lock file was installed.
     if fs::read(paths::node_clients().join("installed")).is_ok_and(|done| done == lock) {
         return Ok(None);
@@ -27,7 +28,10 @@ pub fn missing(purposes: &[Purpose]) -> Result<Option<Missing>> {
     Ok(Some(Missing {
         name: "the node driver `pg`".into(),
         parts: vec![("the node driver `pg`".into(), "a client under test")],
-        by_hand: format!("npm ci in {} with the files of tests/it/support/node", paths::node_clients().display()),
+        by_hand: format!(
+            "npm ci in {} with the files of tests/it/support/node",
+            paths::node_clients().display()
+        ),
         install: Box::new(move || install(&lock)),
         optional: false,
     }))

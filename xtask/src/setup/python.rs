@@ -30,7 +30,11 @@ fn environment(name: &str, why: &'static str, dir: PathBuf, wanted: &'static str
     Some(Missing {
         name: name.to_owned(),
         parts: vec![(name.to_owned(), why)],
-        by_hand: format!("{} -m venv {}, and in it pip install {name}", paths::python().display(), dir.display()),
+        by_hand: format!(
+            "{} -m venv {}, and in it pip install {name}",
+            paths::python().display(),
+            dir.display()
+        ),
         install: Box::new(move || install(&dir, wanted)),
         optional: false,
     })

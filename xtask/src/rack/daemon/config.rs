@@ -88,10 +88,16 @@ impl Setup {
         let mut line = |words: std::fmt::Arguments<'_>| {
             let _written = text.write_fmt(format_args!("{words}\n")); // a String takes everything
         };
-        line(format_args!("[paths]\nrun = {}\nstate = {}", quoted(&dir.join("run")), quoted(&dir.join("state"))));
+        line(format_args!(
+            "[paths]\nrun = {}\nstate = {}",
+            quoted(&dir.join("run")),
+            quoted(&dir.join("state"))
+        ));
         line(format_args!("bpf = \"/sys/fs/bpf/interlock-{label}\"\n"));
         let enabled = if explicit { "off" } else { "require" };
-        line(format_args!("[intercept]\nenabled = \"{enabled}\"\nport = 0\ncgroup_base = \"interlock-{label}\"\n"));
+        line(format_args!(
+            "[intercept]\nenabled = \"{enabled}\"\nport = 0\ncgroup_base = \"interlock-{label}\"\n"
+        ));
         let own = dir.join("policies");
         let paths: Vec<String> = if self.policy_paths.is_empty() || !self.policies.is_empty() {
             self.policy_paths.iter().chain([&own]).map(|path| quoted(path)).collect()
@@ -107,7 +113,9 @@ impl Setup {
         }
         for (agent, target, port) in ports.iter().filter(|_| explicit || self.listeners) {
             let (target, agent) = (word(target), word(agent));
-            line(format_args!("[[listener]]\naddress = \"127.0.0.1:{port}\"\ntarget = {target}\nagent = {agent}\n"));
+            line(format_args!(
+                "[[listener]]\naddress = \"127.0.0.1:{port}\"\ntarget = {target}\nagent = {agent}\n"
+            ));
         }
         if let Some(url) = &self.clickhouse {
             line(format_args!("[sink.clickhouse]\nurl = {}\nbatch_wait = \"100ms\"\n", word(url)));
@@ -147,7 +155,8 @@ impl Target {
     }
 
     fn to_toml(&self) -> String {
-        let tags: Vec<String> = self.tags.iter().map(|(what, tags)| format!("{} = {}", word(what), words(tags))).collect();
+        let tags: Vec<String> =
+            self.tags.iter().map(|(what, tags)| format!("{} = {}", word(what), words(tags))).collect();
         format!(
             "[[target]]\nname = {}\nprotocol = \"postgres\"\naddresses = {}\nlabels = {}\ntags = {{ {} }}\n",
             word(&self.name),

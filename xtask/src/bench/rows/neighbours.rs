@@ -1,0 +1,67 @@
+//! Row 15: what a process pays that is not governed, on a host where others are.
+
+use super::Row;
+use crate::bench::peers::{Interlock, pinned};
+use crate::bench::report::{Bound, Line, Outcome};
+use crate::bench::stat::median;
+use crate::bench::{Cpu, Options};
+use crate::cmd;
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+use std::time::Duration;
+use xtask::rack::{free_port, wait_for};
+
+/// Measures connect and close in an ungoverned process, with the host agent governing somebody else and without it.
+pub fn run(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outcome> {
+    if options.explicit {
+        bail!("there is nothing to measure without the kernel side");
+    }
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    turn(1, cpu)?;
+    for round in 0..options.rounds {
+        // In one round first without, in the next first with.
+        for here in [round % 2 == 1, round % 2 == 0] {
+            if here {
+                with.push(beside(options, cpu)?);
+            } else {
+                without.push(turn(options.secs, cpu)?);
+            }
+        }
+    }
+    let mut outcome = Outcome::new(row);
+    let line =
+        |name: &str, rates: &[f64]| Line { name: name.into(), cells: vec![("connections/s", median(rates))] };
+    outcome.lines = vec![line("without", &without), line("with", &with)];
+    outcome.gate("rate, with / without", median(&with) / median(&without), Bound::AtLeast(0.99));
+    Ok(outcome)
+}
+
+/// One turn while an agent is governed.
+fn beside(options: &Options, cpu: Cpu) -> Result<f64> {
+    let interlock = Interlock::start(free_port()?, cpu, false)?;
+    if !interlock.daemon.transparent() {
+        bail!("there is nothing to measure without the kernel side");
+    }
+    let mut governed = interlock.daemon.exec_as_we_are("bench", "sleep").arg("3600").spawn()?;
+    let measured = governed_then(&interlock, options, cpu);
+    governed.kill()?;
+    governed.wait()?;
+    measured
+}
+
+fn governed_then(interlock: &Interlock, options: &Options, cpu: Cpu) -> Result<f64> {
+    wait_for("a governed cgroup", Duration::from_secs(10), || {
+        Ok(interlock.daemon.read(&["agents"]).is_ok_and(|text| text.contains("bench")).then_some(()))
+    })?;
+    turn(options.secs, cpu)
+}
+
+/// Connections per second of a process of its own.
+fn turn(secs: u64, cpu: Cpu) -> Result<f64> {
+    let own = std::env::current_exe()?.display().to_string();
+    let mut line = pinned(cpu);
+    line.extend([own, "bench-client".into(), "connects".into(), secs.to_string()]);
+    let (program, arguments) = line.split_first().context("no command line")?;
+    let text = cmd::read(Command::new(program).args(arguments))?;
+    text.trim().parse().with_context(|| format!("`{text}` is no rate"))
+}
