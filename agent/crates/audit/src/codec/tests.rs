@@ -15,6 +15,8 @@ fn all(row: &Row) -> [Vec<u8>; 3] {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn a_row_comes_back(row in any_row()) {
         let [asked, ended, whole] = all(&row);

@@ -13,6 +13,8 @@ fn block(rows: &[Row]) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn rows_come_back(rows in vec(any_row(), 0..20)) {
         let bytes = block(&rows);
@@ -74,7 +76,7 @@ proptest! {
 
 #[test]
 fn wide_dictionaries_come_back() {
-    let rows: Vec<Row> = (0..70_000_u64)
+    let rows: Vec<Row> = (0..66_000_u64)
         .map(|number| {
             let mut row = sample(number);
             row.task = format!("task {number}").into();
