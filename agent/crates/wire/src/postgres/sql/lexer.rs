@@ -51,7 +51,7 @@ impl<'a> Lexer<'a> {
         self.text.get(self.at.saturating_add(ahead)).copied().unwrap_or(0)
     }
 
-    fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
+    fn skip_bytes(&mut self, wanted: impl Fn(u8) -> bool) {
         while self.at < self.text.len() && wanted(self.peek(0)) {
             self.at += 1;
         }
@@ -61,7 +61,7 @@ impl<'a> Lexer<'a> {
         while self.at < self.text.len() {
             match self.peek(0) {
                 b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => self.at += 1,
-                b'-' if self.peek(1) == b'-' => self.skip_while(|byte| !matches!(byte, b'\n' | b'\r')),
+                b'-' if self.peek(1) == b'-' => self.skip_bytes(|byte| !matches!(byte, b'\n' | b'\r')),
                 b'/' if self.peek(1) == b'*' => self.skip_block_comment(),
                 _ => return,
             }

@@ -36,7 +36,7 @@ pub(super) fn of(text: &[u8]) -> Option<Shape> {
     }
     let mut shape = Shape { key: Vec::with_capacity(text.len()), kept: Vec::new() };
     let (mut copied, mut replaced) = (0, false);
-    let mut before = [None, None];
+    let mut before: [Option<Token>; 2] = [None, None];
     for token in Lexer::new(text) {
         let class = match token.kind {
             Kind::Other => return None,

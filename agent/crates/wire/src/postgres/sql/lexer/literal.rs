@@ -27,7 +27,7 @@ impl Lexer<'_> {
                 Kind::Other
             }
             _ => {
-                self.skip_while(is_word);
+                self.skip_bytes(is_word);
                 Kind::Word
             }
         }
@@ -84,7 +84,7 @@ impl Lexer<'_> {
                     ahead.at += 1;
                 }
                 b' ' | b'\t' | 0x0b | 0x0c => ahead.at += 1,
-                b'-' if ahead.peek(1) == b'-' => ahead.skip_while(|byte| !matches!(byte, b'\n' | b'\r')),
+                b'-' if ahead.peek(1) == b'-' => ahead.skip_bytes(|byte| !matches!(byte, b'\n' | b'\r')),
                 b'\'' if newline => {
                     self.at = ahead.at;
                     return true;
@@ -114,11 +114,11 @@ impl Lexer<'_> {
         let start = self.at;
         self.at += 1;
         if self.peek(0).is_ascii_digit() {
-            self.skip_while(|byte| byte.is_ascii_digit());
+            self.skip_bytes(|byte| byte.is_ascii_digit());
             return if is_word(self.peek(0)) { Kind::Other } else { Kind::Parameter };
         }
         if is_word_start(self.peek(0)) {
-            self.skip_while(|byte| is_word_start(byte) || byte.is_ascii_digit());
+            self.skip_bytes(|byte| is_word_start(byte) || byte.is_ascii_digit());
         }
         if self.peek(0) != b'$' {
             self.at = start + 1;
@@ -132,20 +132,20 @@ impl Lexer<'_> {
     }
 
     pub(super) fn number(&mut self) -> Kind {
-        self.skip_while(|byte| byte.is_ascii_digit());
+        self.skip_bytes(|byte| byte.is_ascii_digit());
         if self.peek(0) == b'.' && self.peek(1) != b'.' {
             self.at += 1;
-            self.skip_while(|byte| byte.is_ascii_digit());
+            self.skip_bytes(|byte| byte.is_ascii_digit());
         }
         if matches!(self.peek(0), b'e' | b'E') {
             let sign = usize::from(matches!(self.peek(1), b'+' | b'-'));
             if self.peek(1 + sign).is_ascii_digit() {
                 self.at += 1 + sign;
-                self.skip_while(|byte| byte.is_ascii_digit());
+                self.skip_bytes(|byte| byte.is_ascii_digit());
             }
         }
         if is_word(self.peek(0)) || self.peek(0) == b'.' {
-            self.skip_while(is_word);
+            self.skip_bytes(is_word);
             return Kind::Other;
         }
         Kind::Number

@@ -53,11 +53,11 @@ impl Walk {
                     _ => None,
                 }
             }
-            NodeEnum::TypeCast(cast) => match cast.arg.as_deref()?.node.as_ref()? {
-                NodeEnum::AConst(_) => self.literal(cast.arg.as_deref()?),
-                _ => None,
-            },
-            NodeEnum::NamedArgExpr(_) | _ => None,
+            NodeEnum::TypeCast(cast) if keeps_text(cast.type_name.as_ref()?) => {
+                let inner = cast.arg.as_deref()?;
+                matches!(inner.node, Some(NodeEnum::AConst(_))).then(|| self.literal(inner))?
+            }
+            _ => None,
         }
     }
 
@@ -123,4 +123,10 @@ impl Walk {
             None => self.doubt(format!("`{function}` of a sequence that is not a constant")),
         }
     }
+}
+
+/// Does a cast to that type leave a constant string as it is?
+fn keeps_text(name: &ast::TypeName) -> bool {
+    let plain = name.typmods.is_empty() && name.array_bounds.is_empty();
+    plain && parts(&name.names).last().is_some_and(|name| matches!(*name, "text" | "varchar" | "regclass"))
 }
