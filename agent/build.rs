@@ -1,7 +1,8 @@
 //! Embeds the kernel programs, which another compiler builds for another target (`cargo xtask ebpf`).
 //!
-//! `INTERLOCK_EBPF` names the object; by default it is looked for where `cargo xtask ebpf` puts it. Where there is none, an empty
-//! stub is embedded: everything builds and the pure tests run, and `interlock::intercept::available` says what is missing.
+//! `INTERLOCK_EBPF` names the object; by default it is looked for where `cargo xtask ebpf` puts it. Where there is
+//! none, an empty stub is embedded: everything builds, the pure tests run, and `interlock::intercept::available` says
+//! what is missing.
 use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {

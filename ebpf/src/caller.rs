@@ -9,7 +9,8 @@ pub struct Caller {
     pub generation: u64,
 }
 
-/// Looks from the caller's own cgroup upwards; the nearest governed one wins, so an agent inside an agent is the inner one.
+/// Looks from the caller's own cgroup upwards; the nearest governed one wins, so an agent inside an agent is the inner
+/// one.
 ///
 /// The hook runs for the cgroup that the *socket* was made in. The caller can be elsewhere (it was handed the socket):
 /// then it is attributed to its own agent, and refused if it has none.

@@ -2,7 +2,9 @@
 //! destination and the caller's identity over to the accepted socket, and refuse what could go around that.
 //!
 //! Attached to a governed cgroup (and so to everything below it): `sock_create`, `connect4`, `connect6`, `sendmsg4`,
-//! `sendmsg6`, `getpeername4`, `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`.
+//! `sendmsg6`, `getpeername4`, `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup:
+//! `sockops_proxy`.
+//!
 //! The way of an origin: connect hook → the client socket's storage (`SOCKETS`) → `FLOWS` by the connection's
 //! addresses, before the SYN leaves → the accepted socket's storage (`ORIGINS`), before `accept` can return.
 //!

@@ -26,8 +26,8 @@ pub struct End {
 }
 
 impl End {
-    /// Both forms are read, and only then is one chosen: a choice between reads becomes a read at a chosen offset, which
-    /// the verifier refuses.
+    /// Both forms are read, and only then is one chosen: a choice between reads becomes a read at a chosen offset,
+    /// which the verifier refuses.
     #[inline(always)]
     fn new(ctx: &SockOpsContext, word: u32, words: [u32; 4], port: u32) -> Self {
         let address = match ctx.family() {

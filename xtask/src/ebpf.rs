@@ -1,8 +1,8 @@
 //! `cargo xtask ebpf`: builds the programs that run in the kernel.
 //!
 //! They need `core` for a target that no toolchain ships, so a compiler with its sources: the system's own (Debian's
-//! `rustc-web` and `rust-web-src`, told by `RUSTC_BOOTSTRAP` to build `core`), or a nightly of rustup's. And bpf-linker, whose LLVM must not be
-//! older than the compiler's.
+//! `rustc-web` and `rust-web-src`, told by `RUSTC_BOOTSTRAP` to build `core`), or a nightly of rustup's. And bpf-linker,
+//! whose LLVM must not be older than the compiler's.
 
 use crate::cmd;
 use anyhow::{Context, Result, bail};
@@ -32,8 +32,8 @@ const NOT_INHERITED: [&str; 11] = [
     "RUSTUP_TOOLCHAIN",
 ];
 
-/// Builds the object and returns its path, which is where the host agent's build script looks for it. Does nothing if the
-/// sources are those it was built of.
+/// Builds the object and returns its path, which is where the host agent's build script looks for it. Does nothing if
+/// the sources are those it was built of.
 pub fn build() -> Result<PathBuf> {
     let target = paths::root().join("target");
     let object = target.join("ebpf/interlock.bpf.o");

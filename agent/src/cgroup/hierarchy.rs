@@ -56,7 +56,8 @@ impl Hierarchy {
         &self.mount
     }
 
-    /// A cgroup by its path from the hierarchy's root (`/agents/planner`; the leading `/` may be left out). It need not exist.
+    /// A cgroup by its path from the hierarchy's root (`/agents/planner`; the leading `/` may be left out). It need not
+    /// exist.
     pub fn at(&self, path: impl AsRef<Path>) -> Result<CgroupPath, CgroupError> {
         let path = path.as_ref();
         let mut full = self.mount.to_path_buf();

@@ -17,7 +17,9 @@ use aya::{
     EbpfLoader,
     maps::{MapData, PerCpuArray, SkStorage},
 };
-use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Config, Listener};
+use interlock_common::{
+    AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Config, FLOWS_MAX, Listener,
+};
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -38,11 +40,19 @@ pub struct KernelOptions {
     pub placement: Placement,
     /// Whether datagrams of governed processes to port 53 pass. All others are refused in any case.
     pub dns_passes: bool,
+    /// How many connections can be on their way from `connect` to `accept` at one time (half open). One that finds no
+    /// room arrives without an origin. Counts when the pins are made, not when they are adopted.
+    pub flows_max: u32,
 }
 
 impl Default for KernelOptions {
     fn default() -> Self {
-        Self { paths: Paths::default(), placement: Placement::default(), dns_passes: true }
+        Self {
+            paths: Paths::default(),
+            placement: Placement::default(),
+            dns_passes: true,
+            flows_max: FLOWS_MAX as u32,
+        }
     }
 }
 
@@ -92,13 +102,16 @@ pub struct Kernel {
 
 impl Kernel {
     /// Loads the programs, adopts what an earlier host agent left pinned, and puts this process into its place.
-    /// Afterwards make the listening sockets, then [`publish`](Self::publish) them; until then governed connections are refused.
+    /// Afterwards make the listening sockets, then [`publish`](Self::publish) them; until then governed connections
+    /// are refused.
     pub fn open(options: KernelOptions) -> Result<Self, KernelError> {
         available()?;
         let hierarchy = Hierarchy::find().map_err(Unavailable::from)?;
         let pins = Pins::open(&options.paths.bpffs)?;
+        maps::check_layout(&pins.maps())?;
         let mut loader = EbpfLoader::new();
-        for name in maps::PINNED {
+        loader.map_max_entries("FLOWS", options.flows_max.max(1));
+        for (name, ..) in maps::PINNED {
             loader.map_pin_path(name, pins.maps().join(name));
         }
         let mut ebpf = loader.load(object()?).map_err(|error| KernelError::Load {
@@ -172,8 +185,9 @@ impl Kernel {
     }
 
     /// Sends connections of this network namespace (that of the sockets) to a listener. `sockets` are the listening
-    /// sockets themselves, made after [`open`](Self::open): only a socket that bears our mark is ever handed a connection, so that
-    /// nobody who takes the port while the host agent is dead gets one. Never set `TCP_FASTOPEN` on them.
+    /// sockets themselves, made after [`open`](Self::open): only a socket that bears our mark is ever handed a
+    /// connection, so that nobody who takes the port while the host agent is dead gets one. Never set `TCP_FASTOPEN`
+    /// on them.
     pub fn publish(&self, listeners: &Listeners, sockets: &[BorrowedFd<'_>]) -> Result<(), KernelError> {
         let mut bound = Vec::with_capacity(sockets.len());
         let mut netns = None;
@@ -318,7 +332,8 @@ impl Kernel {
         &self.own
     }
 
-    /// Passes the programs' diagnostics on to `tracing`. Call it when [`with_log_fd`](Self::with_log_fd)'s descriptor is readable, or now and then.
+    /// Passes the programs' diagnostics on to `tracing`. Call it when [`with_log_fd`](Self::with_log_fd)'s descriptor
+    /// is readable, or now and then.
     pub fn flush_logs(&self) {
         if let Some(logs) = &self.logs {
             logs.flush();

@@ -4,11 +4,36 @@ use aya::{
     Ebpf, Pod,
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, SkStorage},
 };
-use interlock_common::{Agent, Config, Count, Listener, Origin};
+use interlock_common::{Agent, Config, Count, FlowKey, Listener, Origin};
+use std::path::Path;
 
-/// The maps that are pinned, by their names in the object.
-pub(super) const PINNED: [&str; 8] =
-    ["AGENTS", "LISTENERS", "SOCKETS", "FLOWS", "ORIGINS", "OURS", "CONFIG", "COUNTS"];
+/// The maps that are pinned, by their names in the object, and the sizes of their keys and values in bytes.
+pub(super) const PINNED: [(&str, usize, usize); 8] = [
+    ("AGENTS", 8, size_of::<Agent>()),
+    ("LISTENERS", 8, size_of::<Listener>()),
+    ("SOCKETS", 4, size_of::<Origin>()),
+    ("FLOWS", size_of::<FlowKey>(), size_of::<Origin>()),
+    ("ORIGINS", 4, size_of::<Origin>()),
+    ("OURS", 4, 8),
+    ("CONFIG", 4, size_of::<Config>()),
+    ("COUNTS", 4, 8),
+];
+
+/// Refuses pinned maps of other sizes than ours, whatever their directory is called: the kernel would write past the
+/// ends of our values.
+pub(super) fn check_layout(directory: &Path) -> Result<(), KernelError> {
+    for (name, key, value) in PINNED {
+        let path = directory.join(name);
+        if !path.exists() {
+            continue;
+        }
+        let info = MapData::from_pin(&path).and_then(|map| map.info()).map_err(failed("open", name))?;
+        if (info.key_size() as usize, info.value_size() as usize) != (key, value) {
+            return Err(KernelError::OtherSchema { path });
+        }
+    }
+    Ok(())
+}
 
 /// What user space reads and writes. (`SOCKETS` and `FLOWS` are the programs' own.)
 pub(super) struct Maps {

@@ -53,9 +53,10 @@ struct LinkDetachAttr {
     link_fd: u32,
 }
 
-/// Calls `bpf(2)`. `T` must be the leading part of `union bpf_attr` for the command; the kernel takes what is missing for 0.
+/// Calls `bpf(2)`. `T` must be the leading part of `union bpf_attr` for the command; the kernel takes what is missing
+/// for 0.
 fn bpf<T>(command: Command, attr: &mut T) -> io::Result<i64> {
-    // SAFETY: the pointer and the size are those of one live object, which the kernel reads (and writes at most that much).
+    // SAFETY: pointer and size are those of one live object, which the kernel reads, and writes at most that much.
     let result = unsafe {
         libc::syscall(libc::SYS_bpf, command as libc::c_int, std::ptr::from_mut(attr), size_of::<T>())
     };

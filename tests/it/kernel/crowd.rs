@@ -1,16 +1,19 @@
 //! Many connections at once, over few source ports: none may get another's origin.
 use super::scene::{Scene, client, kernel_or_skip, said};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{Backlog, listen},
+};
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     os::fd::AsFd,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-/// Threads that connect to ever other destinations from 48 source ports each agent, and reset each connection so that its port
-/// is free at once; some give up before the connection is made. Each says on the wire where it wanted to go.
+/// Threads that connect to ever other destinations from the same 48 source ports, and reset each connection so that its
+/// port is free at once; some give up before the connection is made. Each says on the wire where it wanted to go.
 const CROWD: &str = "
 PER_THREAD, THREADS = 150, 6
 done = []
@@ -56,10 +59,48 @@ fn check(scene: &Scene, mut stream: TcpStream) -> Result<bool, String> {
 }
 
 #[test]
+fn a_full_table_costs_the_origin_and_an_abandoned_connect_frees_its_place() {
+    kernel_or_skip!();
+    let scene = Scene::with(|options| options.flows_max = 1);
+    let agent = scene.agent("planner");
+    // One connection waits to be accepted, and there is no room for more: the listener answers no further SYN, so that
+    // the origins of further connections stay in the table.
+    listen(&scene.v4, Backlog::new(0).unwrap()).unwrap();
+    let mut child = client(
+        Some(&agent),
+        "def begin(port):\n\
+         \ts = socket(); s.setblocking(False); s.connect_ex(('127.1.1.1', port)); return s\n\
+         def command(): return sys.stdin.readline()\n\
+         waiting = tcp('127.1.1.1', 1)\n\
+         first = begin(2)\n\
+         second = begin(3); say('begun'); command()\n\
+         first.close()\n\
+         third = begin(4); say('begun')\n\
+         for s in (second, third): s.settimeout(20); s.sendall(b'x')\n\
+         command()",
+    );
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut commands = child.stdin.take().unwrap();
+    lines.next().unwrap().unwrap();
+    assert_eq!(scene.count("denied_flows_full"), 1, "the second found no room");
+    commands.write_all(b"\n").unwrap();
+    lines.next().unwrap().unwrap();
+    assert_eq!(scene.count("denied_flows_full"), 1, "the third took the first's place");
+    assert_eq!(scene.accept4().1.unwrap().destination.port(), 1);
+    // Retransmitted packets bring the others one by one, in any order.
+    let mut arrived =
+        [scene.accept4().1, scene.accept4().1].map(|origin| origin.map(|it| it.destination.port()).ok());
+    arrived.sort_unstable();
+    assert_eq!(arrived, [None, Some(4)], "the second without an origin");
+    commands.write_all(b"\n").unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn nobody_gets_anothers_origin() {
     kernel_or_skip!();
     let scene = Scene::new();
-    // The kernel gives ports that are free under both agents' ranges: the ranges are the same on purpose.
+    // The same range of ports for both on purpose.
     let clients = ["left", "right"]
         .map(|name| client(Some(&scene.agent(name)), &format!("FIRST, NAME = 40000, '{name}'\n{CROWD}")));
     let stop = AtomicBool::new(false);

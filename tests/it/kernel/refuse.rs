@@ -89,8 +89,9 @@ fn datagrams_are_refused() {
 #[test]
 fn dns_passes_only_while_it_may() {
     kernel_or_skip!();
-    let script = "def connected(): s = socket(AF_INET, SOCK_DGRAM); s.connect(('127.53.1.1', 53)); s.send(b'q'); s.recv(1)\n\
-        def sent(): s = socket(AF_INET, SOCK_DGRAM); s.sendto(b'q', ('127.53.1.1', 53)); s.recv(1)\n\
+    let script = "server = ('127.53.1.1', 53)\n\
+        def connected(): s = socket(AF_INET, SOCK_DGRAM); s.connect(server); s.send(b'q'); s.recv(1)\n\
+        def sent(): s = socket(AF_INET, SOCK_DGRAM); s.sendto(b'q', server); s.recv(1)\n\
         say([tried(connected), tried(sent)])";
     let server = UdpSocket::bind("127.53.1.1:53").unwrap();
     server.set_read_timeout(Some(super::scene::PATIENCE)).unwrap();
@@ -119,8 +120,9 @@ fn only_sockets_that_can_be_redirected_are_made() {
     kernel_or_skip!();
     let scene = Scene::new();
     let agent = scene.agent("planner");
-    let script = "kinds = [(f, t, p) for f in (AF_INET, AF_INET6) for t, p in ((SOCK_RAW, 255), (SOCK_RAW, 6), (SOCK_STREAM, 262),\n\
-        (SOCK_STREAM, 132), (SOCK_SEQPACKET, 132), (SOCK_DGRAM, 136), (6, 33), (SOCK_DGRAM, 1 if f == AF_INET else 58), (SOCK_STREAM, 256))]\n\
+    let script = "kinds = [(f, t, p) for f in (AF_INET, AF_INET6) for t, p in (\n\
+        (SOCK_RAW, 255), (SOCK_RAW, 6), (SOCK_DGRAM, 1 if f == AF_INET else 58), (SOCK_DGRAM, 136),\n\
+        (SOCK_STREAM, 262), (SOCK_STREAM, 132), (SOCK_SEQPACKET, 132), (6, 33), (SOCK_STREAM, 256))]\n\
         say([[f.name, int(t), p, tried(lambda: socket(f, t, p))] for f, t, p in kinds])";
     let control = run(None, script);
     let governed = run(Some(&agent), script);
@@ -136,7 +138,8 @@ fn only_sockets_that_can_be_redirected_are_made() {
     }
     assert!(refused >= 4, "raw sockets at least: {control}");
     assert_eq!(scene.count("denied_protocol"), refused);
-    let usual = "say([tried(lambda: socket(f, t)) for f in (AF_INET, AF_INET6) for t in (SOCK_STREAM, SOCK_DGRAM)] + [tried(lambda: socketpair())])";
+    let usual = "made = [tried(lambda: socket(f, t)) for f in (AF_INET, AF_INET6) for t in (SOCK_STREAM, SOCK_DGRAM)]\n\
+        say(made + [tried(lambda: socketpair())])";
     assert_eq!(run(Some(&agent), usual), json!(vec!["ok"; 5]));
 }
 
