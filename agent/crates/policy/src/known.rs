@@ -106,7 +106,7 @@ fn below_database(id: &str) -> Option<&str> {
 }
 
 /// Splits at dots outside of double quotes; `""` within quotes is one.
-fn dotted(text: &str) -> Option<Vec<String>> {
+pub(crate) fn dotted(text: &str) -> Option<Vec<String>> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
     let mut chars = text.chars().peekable();

@@ -175,15 +175,28 @@ fn validate(
     let result = Validator::new(model.schema.clone()).validate(&all, ValidationMode::Strict);
     for error in result.validation_errors() {
         let at = place(error.policy_id(), labelled(error)).unwrap_or_default();
-        let help = advice(&error.to_string()).unwrap_or_else(|| help(error));
-        problems.push(at.error(sentence(&error.to_string()), help));
-    }
-    for warning in result.validation_warnings() {
-        if matches!(warning, ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)) {
-            impossible.insert(warning.policy_id().to_string());
+        // The validator tries every action and resource type that the scope allows, and says the same for each.
+        if problems.iter().any(|other| (&other.file, other.line, other.column) == (&at.file, at.line, at.column)) {
+            continue;
         }
+        let help = advice(&error.to_string()).unwrap_or_else(|| help(error));
+        problems.push(at.error(about(error.policy_id(), &error.to_string()), about_less(error.policy_id(), &help)));
+    }
+    // Where no action applies, the validator says twice that the policy is impossible: the first time it says why.
+    for warning in result.validation_warnings() {
         let at = place(warning.policy_id(), labelled(warning)).unwrap_or_default();
-        problems.push(at.warning(sentence(&warning.to_string()), help(warning)));
+        let never = match warning {
+            ValidationWarning::InvalidActionApplication(_) => "none of its actions applies to such a resource",
+            ValidationWarning::ImpossiblePolicy(_) => "its conditions can't be true",
+            _ => {
+                problems.push(at.warning(about(warning.policy_id(), &warning.to_string()), help(warning)));
+                continue;
+            }
+        };
+        if impossible.insert(warning.policy_id().to_string()) {
+            let message = format!("policy `{}` never matches: {never}", warning.policy_id());
+            problems.push(at.warning(message, help(warning)));
+        }
     }
 }
 
@@ -259,6 +272,16 @@ fn advice(message: &str) -> Option<String> {
         ));
     }
     message.contains("unrecognized action").then(|| format!("actions are {known}"))
+}
+
+/// Cedar's message about a policy.
+fn about(id: &PolicyId, message: &str) -> String {
+    format!("policy `{id}`: {}", about_less(id, message))
+}
+
+/// Cedar begins some of its sentences with the policy's id, but not all.
+fn about_less(id: &PolicyId, message: &str) -> String {
+    sentence(message.trim_start_matches(&format!("for policy `{id}`, ")))
 }
 
 /// Cedar's message, on one line.

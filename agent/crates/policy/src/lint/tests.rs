@@ -76,7 +76,9 @@ fn an_empty_configuration_lacks_nothing() {
 #[test]
 fn pairs_that_the_schema_lacks() {
     let found = warnings(r#"permit(principal, action == Action::"execute", resource is Table)"#);
-    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found.len() == 1 && found[0].contains("none of its actions applies"), "{found:?}");
+    let found = warnings(r#"permit(principal, action == Action::"read", resource) when { 1 == 2 }"#);
+    assert!(found.len() == 1 && found[0].contains("can't be true"), "{found:?}");
     let found = warnings(r#"permit(principal, action == Action::"execute", resource in Table::"shop-db/a/b/c")"#);
     assert_eq!(found.len(), 1, "{found:?}");
 }
