@@ -251,7 +251,7 @@ impl Governor {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_))) {
                 // One waiting event stands for all that come after it.
-                drop(sender.try_send(()));
+                sender.try_send(()).ok();
             }
         });
         let watcher = match watcher {

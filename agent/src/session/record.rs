@@ -3,7 +3,7 @@
 use crate::config::{Audit, Scrub};
 use crate::identity::Caller;
 use audit::{Boundary, Outcome, Row, Verdict};
-use mask::{Detector, Detectors};
+use mask::{Detector, Detectors, Redactor};
 use policy::Ruling;
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -155,13 +155,10 @@ fn text(bytes: &[u8], keep: &Audit) -> String {
 }
 
 fn detectors(keep: &Audit) -> Detectors {
-    keep.scrub
-        .iter()
-        .map(|scrub| match scrub {
-            Scrub::Email => Detector::Email,
-            Scrub::Card => Detector::Card,
-        })
-        .collect()
+    keep.scrub.iter().fold(Detectors::none(), |all, scrub| match scrub {
+        Scrub::Email => all.with(Detector::Email, Redactor::Null),
+        Scrub::Card => all.with(Detector::Card, Redactor::Partial(4)),
+    })
 }
 
 fn micros_now() -> i64 {
