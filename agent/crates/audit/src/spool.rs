@@ -36,6 +36,7 @@ pub use status::SpoolStatus;
 
 use crate::row::{Outcome, Row};
 use shared::{Owner, Shared};
+use std::fmt;
 use std::sync::Arc;
 
 /// Called with the result of [`Spool::begin_durable`].
@@ -46,6 +47,12 @@ pub type Then = Box<dyn FnOnce(Result<Begun, SpoolError>) + Send>;
 pub struct Spool {
     shared: Arc<Shared>,
     _owner: Arc<Owner>,
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool").field("dir", &self.shared.options.dir).finish_non_exhaustive()
+    }
 }
 
 impl Spool {
