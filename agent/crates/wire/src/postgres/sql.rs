@@ -122,6 +122,10 @@ impl Reader {
         if text.len() > self.shared.bytes_max {
             return Arc::new(unreadable("the statement is longer than `statement_bytes_max`"));
         }
+        // Before the cache: a constant that is not UTF-8 would be found by the shape of its statement.
+        if std::str::from_utf8(text).is_err() {
+            return Arc::new(unreadable("the statement is not UTF-8"));
+        }
         match self.shared.cache.find(scope, text) {
             Found::Reading(reading) => reading,
             Found::Missing(shape) => {

@@ -209,7 +209,12 @@ impl Walk {
     /// Walks something whose findings are wanted on their own too.
     fn apart(&mut self, walk: impl FnOnce(&mut Self) -> Verb) -> Arc<Meaning> {
         let outer = std::mem::replace(&mut self.found, Findings::new());
+        let effects = self.effects.len();
         let verb = walk(self);
+        if self.effects.len() != effects {
+            // They come when it is used, which is too late for a machine to learn of them.
+            self.doubt("what it does to the session when it is used");
+        }
         let inner = std::mem::replace(&mut self.found, outer);
         let meaning = Arc::new(inner.meaning(&verb, 1, self.fingerprint));
         self.found.merge(inner);

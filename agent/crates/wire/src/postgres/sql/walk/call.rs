@@ -31,6 +31,10 @@ impl Walk {
         }
         let names = parts(funcname);
         self.routine(&names);
+        if names == ["pg_catalog", "system_user"] {
+            // Before PostgreSQL 16 it was a name like any other, perhaps of a column.
+            self.column("system_user");
+        }
         if let Some(name) = names.last() {
             match builtin::power(name) {
                 None => {}

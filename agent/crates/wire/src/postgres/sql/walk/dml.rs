@@ -216,6 +216,9 @@ impl Walk {
     pub(super) fn truncate(&mut self, truncate: &ast::TruncateStmt) {
         let ast::TruncateStmt { relations, restart_seqs: _, behavior: _ } = truncate;
         self.each_relation(Action::Delete, relations);
+        if truncate.behavior() == ast::DropBehavior::DropCascade {
+            self.doubt("CASCADE empties tables that are not named");
+        }
         self.found.filtered = Some(false);
     }
 

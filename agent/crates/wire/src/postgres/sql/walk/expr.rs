@@ -1,6 +1,8 @@
 //! Expressions: everything in them that reads a column, runs a query or calls a function.
 
 use super::Walk;
+use super::names::parts;
+use crate::postgres::sql::path::CATALOG;
 use pg_query::{NodeEnum, protobuf as ast};
 
 impl Walk {
@@ -40,8 +42,9 @@ impl Walk {
             | NodeEnum::Boolean(_)
             | NodeEnum::BitString(_)
             | NodeEnum::SqlvalueFunction(_)
-            | NodeEnum::MergeSupportFunc(_)
             | NodeEnum::TypeName(_) => {}
+            // An older grammar takes it for a call of any function of that name.
+            NodeEnum::MergeSupportFunc(_) => self.routine(&["merge_action"]),
             NodeEnum::SelectStmt(select) => drop(self.select(select)),
             NodeEnum::CurrentOfExpr(current) => self.current_of(current),
             _ => self.compound(node),
@@ -52,8 +55,9 @@ impl Walk {
     fn compound(&mut self, node: &NodeEnum) {
         match node {
             NodeEnum::AExpr(expr) => {
-                let ast::AExpr { kind: _, name: _, lexpr, rexpr, rexpr_list_start: _, rexpr_list_end: _, location: _ } =
+                let ast::AExpr { kind: _, name, lexpr, rexpr, rexpr_list_start: _, rexpr_list_end: _, location: _ } =
                     &**expr;
+                self.operator(name);
                 self.opt_expr(lexpr.as_deref());
                 self.opt_expr(rexpr.as_deref());
             }
@@ -90,7 +94,10 @@ impl Walk {
                 self.opt_expr(target.val.as_deref());
             }
             NodeEnum::MultiAssignRef(assign) => self.opt_expr(assign.source.as_deref()),
-            NodeEnum::SortBy(sort) => self.opt_expr(sort.node.as_deref()),
+            NodeEnum::SortBy(sort) => {
+                self.operator(&sort.use_op);
+                self.opt_expr(sort.node.as_deref());
+            }
             NodeEnum::WindowDef(window) => self.window(window),
             NodeEnum::GroupingSet(set) => self.exprs(&set.content),
             NodeEnum::GroupingFunc(func) => self.exprs(&func.args),
@@ -120,25 +127,43 @@ impl Walk {
         self.opt_expr(end_offset.as_deref());
     }
 
+    /// An operator of a schema that is named: it calls a function, most likely of that schema.
+    fn operator(&mut self, name: &[ast::Node]) {
+        if let [schema @ .., operator] = parts(name).as_slice()
+            && let Some(schema) = schema.last()
+            && *schema != CATALOG
+        {
+            self.routine(&[schema, operator]);
+        }
+    }
+
     fn sub_link(&mut self, link: &ast::SubLink) {
-        let ast::SubLink { xpr: _, sub_link_type: _, sub_link_id: _, testexpr, oper_name: _, subselect, location: _ } =
+        let ast::SubLink { xpr: _, sub_link_type: _, sub_link_id: _, testexpr, oper_name, subselect, location: _ } =
             link;
+        self.operator(oper_name);
         self.opt_expr(testexpr.as_deref());
         self.opt_expr(subselect.as_deref());
     }
 
-    /// Walks a WHERE clause; does it leave out any rows? Constants, and a column equal to itself, do not count.
+    /// Walks a WHERE clause; does it leave out any rows? Constants, and a column compared with itself, do not count.
     pub(super) fn filter(&mut self, node: &ast::Node) -> bool {
+        self.filter_node(node, false)
+    }
+
+    fn filter_node(&mut self, node: &ast::Node, negated: bool) -> bool {
         let Some(inner) = &node.node else { return false };
         if !self.enter() {
             return false;
         }
         let filters = match inner {
             NodeEnum::BoolExpr(expr) => {
-                let arms: Vec<bool> = expr.args.iter().map(|arg| self.filter(arg)).collect();
-                match expr.boolop() {
-                    ast::BoolExprType::AndExpr => arms.contains(&true),
-                    _ => !arms.contains(&false),
+                let negates = expr.boolop() == ast::BoolExprType::NotExpr;
+                let arms: Vec<bool> = expr.args.iter().map(|arg| self.filter_node(arg, negated != negates)).collect();
+                // Behind a NOT, AND and OR change places.
+                if (expr.boolop() == ast::BoolExprType::AndExpr) == negated {
+                    !arms.contains(&false)
+                } else {
+                    arms.contains(&true)
                 }
             }
             NodeEnum::CurrentOfExpr(current) => {

@@ -14,7 +14,10 @@ impl Walk {
             NodeEnum::JsonArgument(argument) => self.json_value(argument.val.as_deref()),
             NodeEnum::JsonFuncExpr(func) => self.json_func(func),
             NodeEnum::JsonKeyValue(pair) => self.json_pair(pair),
-            NodeEnum::JsonParseExpr(parse) => self.json_value(parse.expr.as_deref()),
+            NodeEnum::JsonParseExpr(parse) => {
+                self.routine(&["json"]);
+                self.json_value(parse.expr.as_deref());
+            }
             NodeEnum::JsonScalarExpr(scalar) => {
                 self.routine(&["json_scalar"]);
                 self.opt_expr(scalar.expr.as_deref());
@@ -23,19 +26,24 @@ impl Walk {
                 self.routine(&["json_serialize"]);
                 self.json_value(serialize.expr.as_deref());
             }
-            NodeEnum::JsonObjectConstructor(object) => self.exprs(&object.exprs),
+            NodeEnum::JsonObjectConstructor(object) => {
+                self.routine(&["json_object"]);
+                self.exprs(&object.exprs);
+            }
             NodeEnum::JsonArrayConstructor(array) => {
                 self.routine(&["json_array"]);
                 self.exprs(&array.exprs);
             }
             NodeEnum::JsonArrayQueryConstructor(array) => self.opt_expr(array.query.as_deref()),
             NodeEnum::JsonObjectAgg(aggregate) => {
+                self.routine(&["json_objectagg"]);
                 if let Some(pair) = aggregate.arg.as_deref() {
                     self.json_pair(pair);
                 }
                 self.json_aggregate(aggregate.constructor.as_deref());
             }
             NodeEnum::JsonArrayAgg(aggregate) => {
+                self.routine(&["json_arrayagg"]);
                 self.json_value(aggregate.arg.as_deref());
                 self.json_aggregate(aggregate.constructor.as_deref());
             }

@@ -139,6 +139,16 @@ impl Walk {
         let kind = drop.remove_type();
         for object in objects {
             self.object(Action::Define, kind, None, Some(object));
+            if matches!(
+                kind,
+                ast::ObjectType::ObjectPolicy | ast::ObjectType::ObjectTrigger | ast::ObjectType::ObjectRule
+            ) {
+                // Which protections apply is more than its shape.
+                self.object(Action::Admin, kind, None, Some(object));
+            }
+        }
+        if drop.behavior() == ast::DropBehavior::DropCascade {
+            self.doubt("CASCADE drops objects that are not named");
         }
         if kind == ast::ObjectType::ObjectSchema {
             self.path_unknown();
@@ -177,7 +187,10 @@ impl Walk {
             (_, Some(relation)) => drop(self.define_relation(Some(relation))),
             (_, None) => self.object(Action::Define, kind, None, object.as_deref()),
         }
-        format!("ALTER {}", word(kind)).into()
+        // A column or a constraint is renamed by altering what holds it.
+        let holder = rename.relation_type();
+        let inner = matches!(named(kind), Named::InRelation) || kind == ast::ObjectType::ObjectAttribute;
+        format!("ALTER {}", word(if inner && holder != ast::ObjectType::Undefined { holder } else { kind })).into()
     }
 
     /// An access to an object of any kind. What belongs to no schema is for administrators, whatever is done to it.
@@ -211,6 +224,8 @@ impl Walk {
                 }
                 self.schema(action, name);
             }
+            // A large object has a number for a name.
+            (Named::Named(kind), []) => self.name(Action::Admin, kind, "*"),
             (Named::Named(kind), _) => self.name(Action::Admin, kind, &name.join(".")),
             _ => self.not_understood("an object of that kind"),
         }

@@ -158,7 +158,7 @@ impl Walk {
     }
 
     /// A name alone: a column of any relation in scope, or a whole row.
-    fn column(&mut self, name: &str) {
+    pub(super) fn column(&mut self, name: &str) {
         for (entries, open) in self.scopes() {
             let certain = !open && entries.iter().any(|entry| !entry.qualified_only && entry.has(name));
             for entry in &entries {
