@@ -104,7 +104,8 @@ async fn attend(
     let control = tokio::spawn(server.serve(Arc::clone(daemon) as Arc<dyn crate::control::Admin>, until(closed)));
     daemon.start_sink();
     daemon.governor.settle(&daemon.live.load().config);
-    let following = tokio::spawn(reload::follow(Arc::clone(daemon)));
+    // Before the service manager is told: from then on a SIGHUP may come, which would kill without a handler.
+    let following = reload::watch(daemon).map(|watch| tokio::spawn(reload::follow(Arc::clone(daemon), watch)));
     let cgroups = daemon.governor.watch(Arc::clone(daemon));
     ready(daemon);
     tokio::select! {
@@ -113,7 +114,9 @@ async fn attend(
     }
     notify(&[sd_notify::NotifyState::Stopping]);
     drop(cgroups);
-    following.abort();
+    if let Some(following) = following {
+        following.abort();
+    }
     drain.send_replace(true);
     let patience = daemon.live.load().config.limits.drain_timeout;
     let drained = tokio::select! {

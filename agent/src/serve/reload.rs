@@ -52,12 +52,19 @@ impl Daemon {
     }
 }
 
+/// Watches the files that are in force, and for `SIGHUP`.
+pub(super) fn watch(daemon: &Daemon) -> Option<Watch> {
+    match Watch::new(followed(daemon)) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            tracing::error!(%error, "files can't be followed: reload with `interlock reload`");
+            None
+        }
+    }
+}
+
 /// Reloads whenever a file changes or `SIGHUP` comes.
-pub(super) async fn follow(daemon: Arc<Daemon>) {
-    let mut watch = match Watch::new(followed(&daemon)) {
-        Ok(watch) => watch,
-        Err(error) => return tracing::error!(%error, "files can't be followed: reload with `interlock reload`"),
-    };
+pub(super) async fn follow(daemon: Arc<Daemon>, mut watch: Watch) {
     loop {
         let change = watch.next().await;
         tracing::info!(?change, "reading the configuration again");

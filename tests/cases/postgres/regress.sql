@@ -199,9 +199,6 @@ select 1 as "Weird ""Name""";
 select nothing from customers;
 select * from no_such_table;
 select no_such_function(1);
-selec 1;
-select 1 +;
-select 'a' 'b';
 ;
 /* a comment */ select 1; -- and another
 create table t1 (id serial primary key, a int not null, b text default 'x', c numeric check (c > 0));
@@ -327,7 +324,6 @@ fetch 2 from c;
 fetch all from c;
 move backward 1 in c;
 close c;
-fetch c;
 rollback;
 prepare p1 (int) as select $1 + 1;
 execute p1(1);

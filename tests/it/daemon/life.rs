@@ -3,6 +3,10 @@
 use crate::support::{ALLOW_ALL, Rig, wait_until};
 use xtask::rack::daemon::{Daemon, Mode, Setup};
 
+fn status(rig: &Rig) -> serde_json::Value {
+    serde_json::from_str(&rig.daemon.read(&["status", "--json"]).unwrap()).unwrap()
+}
+
 fn setup() -> Setup {
     Setup { listeners: true, ..Setup::default() }.agent("planner", &["planners"]).target("shop-db", 5_432)
 }
@@ -24,8 +28,7 @@ fn a_bad_configuration_refuses_the_start_and_says_where() {
 #[test]
 fn a_second_daemon_with_the_same_directories_is_refused() {
     let rig = Rig::start(&[("all.cedar", ALLOW_ALL)]);
-    let config = rig.daemon.config_path();
-    let second = rig.daemon.interlock(&["serve", "--config", config.to_str().unwrap()]).output().unwrap();
+    let second = rig.daemon.interlock(&["serve"]).output().unwrap();
     assert!(!second.status.success());
     let told = String::from_utf8_lossy(&second.stderr);
     assert!(told.contains("another interlock daemon") && told.contains(&rig.daemon.pid().unwrap().to_string()), "{told}");
@@ -39,11 +42,11 @@ fn a_broken_new_configuration_keeps_the_old_one_and_is_shown() {
     let good = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{good}\n[limits]\nconnections = \"many\"\n")).unwrap();
     rig.daemon.signal(nix::sys::signal::Signal::SIGHUP).unwrap();
-    wait_until("the refusal to show", || rig.daemon.read(&["status", "--json"]).unwrap().contains("limits"));
+    wait_until("the refusal to show", || status(&rig)["config"]["error"].is_string());
     assert_eq!(rig.psql("planner", "select 'still served';").ok(), "still served\n");
     std::fs::write(&path, good).unwrap();
     wait_until("the mended file to be taken", || {
-        let status: serde_json::Value = serde_json::from_str(&rig.daemon.read(&["status", "--json"]).unwrap()).unwrap();
+        let status = status(&rig);
         status["config"]["error"].is_null() && status["policies"]["generation"].as_u64().unwrap() > 1
     });
 }

@@ -11,7 +11,7 @@ cursor.executemany("insert into driven (name, amount, data, tags) values (%s, %s
 connection.commit()
 cursor.execute("select id, name, amount, data, tags from driven where amount > %s order by id", (10,))
 for row in cursor.fetchall(): print(row)
-cursor.execute("update driven set name = upper(name) where id %% 2 = 0 returning id")
+cursor.execute("update driven set name = upper(name) where mod(id, 2) = 0 returning id")
 print(cursor.rowcount, cursor.fetchall())
 try:
     cursor.execute("select 1/0")

@@ -25,6 +25,8 @@ pub fn postgres() -> &'static Postgres {
 pub struct Rig {
     pub daemon: Daemon,
     pub database: String,
+    /// How long the server's log was when the database was ready.
+    log_from: usize,
 }
 
 impl Rig {
@@ -44,6 +46,7 @@ impl Rig {
     #[track_caller]
     pub fn start_with(policies: &[(&str, &str)], change: impl FnOnce(Setup) -> Setup) -> Self {
         let database = postgres().database("rig", SHOP).unwrap();
+        let log_from = postgres().log().len();
         let mut setup = Setup::default().agent("planner", &["planners"]).agent("executor", &["executors"]);
         setup.targets.push(Target { labels: vec!["shop".into()], ..Target::local("shop-db", postgres().port()) });
         setup.listeners = true;
@@ -51,7 +54,7 @@ impl Rig {
             setup = setup.policy(name, text);
         }
         let daemon = Daemon::start(change(setup)).unwrap_or_else(|error| panic!("{error:#}"));
-        Self { daemon, database }
+        Self { daemon, database, log_from }
     }
 
     /// A command for `agent`: `program`, with the database's place in `PGHOST`, `PGPORT`, `PGUSER` and `PGDATABASE`.
@@ -113,7 +116,8 @@ impl Rig {
         let ours = format!("@{} ", self.database);
         let mut keep = false;
         let mut lines = String::new();
-        for line in postgres().log().lines() {
+        let log = postgres().log();
+        for line in log.get(self.log_from..).unwrap_or_default().lines() {
             if !line.starts_with('\t') {
                 keep = line.contains(&ours); // a line that starts with a tab goes on with the one before
             }
@@ -133,7 +137,8 @@ impl Rig {
     /// The audit rows that these options of `interlock audit query` find now, oldest first.
     #[track_caller]
     pub fn rows(&self, filter: &[&str]) -> Vec<Row> {
-        let rows = self.daemon.audit_rows(filter).unwrap_or_else(|error| panic!("{error:#}"));
+        let filter = [&["--limit", "0"], filter].concat();
+        let rows = self.daemon.audit_rows(&filter).unwrap_or_else(|error| panic!("{error:#}"));
         rows.into_iter().map(Row).collect()
     }
 

@@ -12,6 +12,16 @@ impl Machine {
     pub(super) fn carry_out(&mut self, answer: Answer, out: &mut Commands) {
         let Some(held) = self.held.take() else { return };
         let Answer { id, verdict } = answer;
+        let extended = matches!(held, Held::Parse { .. } | Held::Bind { .. } | Held::Execute { .. });
+        if self.skipping && extended {
+            // While it was held, something before it failed: the target would skip it, permitted or not.
+            if verdict == Verdict::Forward && !matches!(held, Held::Parse { .. }) {
+                self.begin(id, 0, self.seq);
+                self.was_skipped(id);
+                self.finish(id, out);
+            }
+            return;
+        }
         match verdict {
             Verdict::Forward => self.release(id, held, out),
             Verdict::Deny(denial) => self.refuse(held, denial, out),

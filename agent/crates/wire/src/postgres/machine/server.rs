@@ -234,13 +234,22 @@ impl Machine {
         while let Some(entry) = self.replies.pop_unless_ready() {
             self.undo(&entry);
             if let Some(op) = entry.op {
-                if let Some(running) = self.running.get_mut(&op).filter(|_| !failed) {
-                    let why = "skipped: an earlier request of the pipeline failed";
-                    running.end.error.get_or_insert_with(|| ("".into(), why.into()));
+                if !failed {
+                    self.was_skipped(op);
                 }
                 self.finish(op, out);
             }
             failed = false;
+        }
+        // The Sync was not sent yet: what the client sends up to it will be skipped, and is not even sent.
+        self.skipping |= self.segment_open && self.replies.is_empty();
+    }
+
+    /// An operation that was released, but never ran.
+    pub(super) fn was_skipped(&mut self, op: OpId) {
+        if let Some(running) = self.running.get_mut(&op) {
+            let why = "skipped: an earlier request of the pipeline failed";
+            running.end.error.get_or_insert_with(|| ("".into(), why.into()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Prepared statements, portals, pipelines, COPY: who ran and how it ended.
 
 use super::script::*;
-use crate::Side;
+use crate::{Side, Verdict};
 
 fn run(bench: &mut crate::fuzz::Bench, client: &[Vec<u8>], server: &[Vec<u8>]) {
     forward(bench, &client.concat());
@@ -39,6 +39,23 @@ fn a_failed_pipeline_ends_what_it_skipped() {
     bench.data(Side::Server, &[first.concat(), error("22012", "division by zero"), ready(b'I')].concat());
     let codes: Vec<_> = bench.seen.done.iter().map(|(_, _, code)| code.clone()).collect();
     assert_eq!(codes, [None, Some("22012".to_owned()), Some(String::new())]);
+}
+
+#[test]
+fn a_request_held_while_the_pipeline_fails_is_skipped() {
+    let mut bench = logged_in();
+    bench.data(Side::Client, &[parse("", "select bad()"), bind("", "", &[]), execute(""), sync()].concat());
+    bench.answer(Verdict::Forward);
+    assert!(bench.held().is_some(), "the bind is asked");
+    bench.data(Side::Server, &error("42883", "no such function"));
+    bench.answer(Verdict::Forward);
+    assert!(bench.seen.to_server.ends_with(&sync()) && !contains(&bench.seen.to_server, "E\0\0\0"));
+    bench.data(Side::Server, &ready(b'I'));
+    assert_eq!(bench.seen.error, None);
+    assert_eq!(bench.seen.done.len(), 1, "it ended, skipped");
+    let again = [parse("", "select 1"), bind("", "", &[]), execute(""), sync()].concat();
+    forward(&mut bench, &again);
+    assert!(bench.seen.to_server.ends_with(&again));
 }
 
 #[test]
