@@ -40,13 +40,18 @@ class Agent:
             return rows
 
     def reach(self, purpose, place):
-        """Opens a plain connection to some other service."""
+        """Sends something to some other service and waits for its answer."""
         host, port = place.rsplit(":", 1)
+        tried = f"connect to {place}"
         try:
-            socket.create_connection((host, int(port)), timeout=10).close()
-            tell(purpose, f"connect to {place}", rows=[], count=0)
+            with socket.create_connection((host, int(port)), timeout=10) as connection:
+                connection.sendall(b"8 customers\n")
+                answer = connection.recv(100)
+            if not answer:
+                raise ConnectionError("closed without an answer")
+            tell(purpose, tried, rows=[[answer.decode().strip()]], count=1)
         except OSError as error:
-            tell(purpose, f"connect to {place}", error=str(error), code=None)
+            tell(purpose, tried, error=str(error), code=None)
 
 
 def plan(agent, path, elsewhere):

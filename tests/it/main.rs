@@ -2,6 +2,7 @@
 
 mod clickhouse;
 mod daemon;
+mod demo;
 mod fuzz;
 mod kernel;
 mod postgres;

@@ -10,6 +10,7 @@ use agents::Script;
 use anyhow::Result;
 use clap::Args;
 use stage::Stage;
+use std::path::PathBuf;
 use xtask::rack::scratch;
 use xtask::say;
 
@@ -25,6 +26,9 @@ pub struct Options {
     /// Don't use the kernel; agents connect to listeners instead. Not transparent, not a boundary.
     #[arg(long)]
     explicit: bool,
+    /// Decide by the policies in this file or folder instead of the demo's own.
+    #[arg(long, default_value_os_t = xtask::paths::root().join("policies/demo"))]
+    policies: PathBuf,
     /// Set up and build nothing; everything is there already.
     #[arg(long)]
     built: bool,
@@ -67,8 +71,8 @@ fn play(options: &Options) -> Result<()> {
     );
     say::line(&format!("  {}   may read, but no personal data", say::strong("planner")));
     say::line(&format!("  {}  may read, and may write orders", say::strong("executor")));
-    let stage = Stage::set(options.explicit, options.clickhouse)?;
-    stage.introduce()?;
+    let stage = Stage::set(options)?;
+    stage.introduce(&options.policies)?;
     let refused = [Script::Plan, Script::Execute].into_iter().map(|script| agents::run(&stage, script));
     let refused: Vec<String> = refused.collect::<Result<Vec<_>>>()?.concat();
     show::server_log(&stage, &refused);

@@ -48,7 +48,9 @@ impl Rig {
         let database = postgres().database("rig", SHOP).unwrap();
         let log_from = postgres().log().len();
         let mut setup = Setup::default().agent("planner", &["planners"]).agent("executor", &["executors"]);
-        setup.targets.push(Target { labels: vec!["shop".into()], ..Target::local("shop-db", postgres().port()) });
+        setup
+            .targets
+            .push(Target { labels: vec!["shop".into()], ..Target::local("shop-db", postgres().port()) });
         setup.listeners = true;
         for (name, text) in policies {
             setup = setup.policy(name, text);
@@ -81,7 +83,10 @@ impl Rig {
     /// Python with psycopg2 imported; `psycopg2.connect("")` connects.
     #[track_caller]
     pub fn python(&self, agent: &str, script: &str) -> Ran {
-        Ran::run_with(clients::python(&mut self.command(agent, clients::PYTHON)), &clients::python_script(script))
+        Ran::run_with(
+            clients::python(&mut self.command(agent, clients::PYTHON)),
+            &clients::python_script(script),
+        )
     }
 
     /// Node, in an async function with a connected `client` of `pg`.

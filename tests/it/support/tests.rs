@@ -17,11 +17,16 @@ fn direct(program: &str, database: &str) -> Command {
 #[test]
 fn every_client_reaches_postgresql() {
     let name = database();
-    let psql = Ran::run_with(clients::psql(&mut direct("psql", &name)), "select name from customers where id = 2;\n");
+    let psql = Ran::run_with(
+        clients::psql(&mut direct("psql", &name)),
+        "select name from customers where id = 2;\n",
+    );
     assert_eq!(psql.ok(), "Björn Lindqvist\n");
 
-    let script = "c = psycopg2.connect('').cursor()\nc.execute('select count(*) from orders')\nprint(c.fetchone()[0])";
-    let python = Ran::run_with(clients::python(&mut direct(clients::PYTHON, &name)), &clients::python_script(script));
+    let script =
+        "c = psycopg2.connect('').cursor()\nc.execute('select count(*) from orders')\nprint(c.fetchone()[0])";
+    let python =
+        Ran::run_with(clients::python(&mut direct(clients::PYTHON, &name)), &clients::python_script(script));
     assert_eq!(python.ok(), "6\n");
 
     let script = "console.log((await client.query('select sum(stock) as s from products')).rows[0].s)";

@@ -95,7 +95,10 @@ fn decision(stage: &Stage, agent: &str, tried: &str, after: &mut usize) -> Resul
 
 fn is_about(row: &Value, tried: &str, place: Option<&str>) -> bool {
     match place {
-        Some(place) => show::text(row, "destination") == Some(place),
+        Some(place) => {
+            let port = place.rsplit(':').next().and_then(|port| port.parse().ok());
+            port.is_some() && row.get("destination_port").and_then(Value::as_u64) == port
+        }
         // The script's statement has a placeholder where the sent one has a value.
         None => {
             let fixed = tried.split("%s").next().unwrap_or(tried);

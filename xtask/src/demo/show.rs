@@ -41,11 +41,10 @@ fn ungoverned() -> String {
 
 fn decision(row: &Value) -> String {
     let policies: Vec<&str> = list(row, "policies").iter().filter_map(Value::as_str).collect();
-    let by = if policies.is_empty() { "no policy permits it".to_owned() } else { policies.join(", ") };
-    let reason = text(row, "reason").unwrap_or_default();
     match text(row, "verdict") {
-        Some("deny") => format!("{} by {by} ({reason})", say::bad("denied")),
-        Some("forward") => format!("{} by {by}", say::good("permitted")),
+        // The reason of a refusal names the policy that forbids, or says that none permits.
+        Some("deny") => format!("{}: {}", say::bad("denied"), text(row, "reason").unwrap_or_default()),
+        Some("forward") => format!("{} by {}", say::good("permitted"), policies.join(", ")),
         other => other.unwrap_or("?").to_owned(),
     }
 }
@@ -72,6 +71,7 @@ fn one_row(row: &Value) -> String {
 pub fn server_log(stage: &Stage, refused: &[String]) {
     say::step("What PostgreSQL saw");
     let log = stage.postgres.log();
+    let log = log.get(stage.log_before..).unwrap_or(&log);
     let statements: Vec<&String> = refused.iter().filter(|tried| !tried.starts_with("connect to ")).collect();
     let arrived: Vec<&&String> = statements.iter().filter(|tried| log.contains(tried.as_str())).collect();
     if arrived.is_empty() {
@@ -131,7 +131,8 @@ pub fn further(stage: &Stage, keep: bool) {
     for agent in ["planner", "executor"] {
         let Ok(dsn) = stage.dsn(agent) else { continue };
         let under = if stage.daemon.transparent() {
-            format!("{interlock} exec {config} --agent {agent} -- ")
+            let user = if nix::unistd::geteuid().is_root() { "--user nobody " } else { "" };
+            format!("{interlock} exec {config} --agent {agent} {user}-- ")
         } else {
             String::new()
         };

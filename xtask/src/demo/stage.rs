@@ -1,13 +1,16 @@
 //! What the demo runs on: PostgreSQL with the shop, the host agent, ClickHouse if asked for, and somewhere else to go.
 
+use super::Options;
 use anyhow::{Context, Result};
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread;
 use xtask::rack::clickhouse::ClickHouse;
 use xtask::rack::daemon::{Daemon, Mode, Setup, Target};
-use xtask::rack::postgres::{Options, Postgres};
+use xtask::rack::postgres::{self, Postgres};
 use xtask::rack::scratch::Scratch;
 use xtask::{paths, say};
 
@@ -23,15 +26,17 @@ pub struct Stage {
     pub clickhouse: Option<ClickHouse>,
     /// A service that is nobody's target.
     pub elsewhere: String,
+    /// Bytes that PostgreSQL had logged before the agents came: the shop's own making.
+    pub log_before: usize,
     /// For the plan that the planner hands to the executor.
     pub scratch: Scratch,
 }
 
 impl Stage {
     /// Starts it all.
-    pub fn set(explicit: bool, clickhouse: bool) -> Result<Self> {
+    pub fn set(options: &Options) -> Result<Self> {
         say::step("PostgreSQL");
-        let postgres = Postgres::start(&Options { log_statements: true, ..Options::default() })?;
+        let postgres = Postgres::start(&postgres::Options { log_statements: true, ..Default::default() })?;
         postgres.sql("postgres", "create role shop login superuser")?;
         postgres.sql("postgres", "create database shop owner shop")?;
         postgres.sql("shop", &format!("set role shop;\n{SHOP}"))?;
@@ -39,7 +44,7 @@ impl Stage {
             "PostgreSQL 15 on 127.0.0.1:{}, with customers, orders, payments, products",
             postgres.port()
         ));
-        let clickhouse = if clickhouse {
+        let clickhouse = if options.clickhouse {
             say::step("ClickHouse");
             let server = ClickHouse::start()?;
             say::line(&format!("ClickHouse's engine, as shipped by chDB, on {}", server.url()));
@@ -48,17 +53,18 @@ impl Stage {
             None
         };
         say::step("The host agent");
-        let daemon = Daemon::start(setup(&postgres, clickhouse.as_ref(), explicit))?;
+        let daemon = Daemon::start(setup(options, &postgres, clickhouse.as_ref()))?;
         let scratch = Scratch::new("demo")?;
         // Agents run as `nobody`, who may not be able to look into the repository.
         fs::copy(paths::root().join("tests/demo/agent.py"), scratch.dir().join("agent.py"))?;
         fs::write(scratch.dir().join("plan.json"), "[]")?;
         fs::set_permissions(scratch.dir().join("plan.json"), fs::Permissions::from_mode(0o666))?;
-        Ok(Self { daemon, postgres, clickhouse, elsewhere: elsewhere()?, scratch })
+        let log_before = postgres.log().len();
+        Ok(Self { daemon, postgres, clickhouse, elsewhere: elsewhere()?, log_before, scratch })
     }
 
     /// Says what was started.
-    pub fn introduce(&self) -> Result<()> {
+    pub fn introduce(&self, policies: &Path) -> Result<()> {
         let pid = self.daemon.pid().context("the daemon ended")?;
         say::line(&format!(
             "`interlock serve` runs as process {pid}, its rows go to its own store on this host"
@@ -75,7 +81,7 @@ impl Stage {
             }
         }
         say::line(&format!("configuration: {}", self.daemon.config_path().display()));
-        say::line(&format!("policies:      {}", policies().display()));
+        say::line(&format!("policies:      {}", policies.display()));
         Ok(())
     }
 
@@ -86,12 +92,10 @@ impl Stage {
     }
 }
 
-fn policies() -> std::path::PathBuf {
-    paths::root().join("policies/demo")
-}
-
-fn setup(postgres: &Postgres, clickhouse: Option<&ClickHouse>, explicit: bool) -> Setup {
-    let mut setup = Setup::default().agent("planner", &["planners"]).agent("executor", &["executors"]);
+fn setup(options: &Options, postgres: &Postgres, clickhouse: Option<&ClickHouse>) -> Setup {
+    let mut setup = Setup::default()
+        .agent("planner", &["agents", "planners"])
+        .agent("executor", &["agents", "executors"]);
     let tag =
         |column: &str, tags: &[&str]| (column.to_owned(), tags.iter().map(|&tag| tag.to_owned()).collect());
     setup.targets.push(Target {
@@ -102,15 +106,22 @@ fn setup(postgres: &Postgres, clickhouse: Option<&ClickHouse>, explicit: bool) -
         ],
         ..Target::local(TARGET, postgres.port())
     });
-    setup.policy_paths.push(policies());
+    setup.policy_paths.push(options.policies.clone());
     setup.clickhouse = clickhouse.map(ClickHouse::url);
-    setup.mode(if explicit { Mode::Explicit } else { Mode::Auto })
+    setup.mode(if options.explicit { Mode::Explicit } else { Mode::Auto })
 }
 
-/// A port of this host that takes any connection, and that no target names.
+/// A port of this host where somebody takes whatever comes, and that no target names.
 fn elsewhere() -> Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
-    thread::spawn(move || listener.incoming().for_each(drop));
+    thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut taken = [0; 100];
+            if connection.read(&mut taken).is_ok_and(|count| count > 0) {
+                let _answered = connection.write_all(b"thank you\n");
+            }
+        }
+    });
     Ok(address.to_string())
 }
