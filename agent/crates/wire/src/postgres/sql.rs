@@ -145,8 +145,8 @@ impl Reader {
             Ok(_) => return (unreadable("the statement holds a zero byte"), Vec::new()),
             Err(_) => return (unreadable("the statement is not UTF-8"), Vec::new()),
         };
-        if !lexer::nests_within(text.as_bytes(), self.shared.nesting_max) {
-            return (unreadable("the statement is nested deeper than `nesting_max`"), Vec::new());
+        if !lexer::is_readable(text.as_bytes(), self.shared.nesting_max) {
+            return (unreadable("the statement is nested deeper than `nesting_max`, or has a very long run of operator characters"), Vec::new());
         }
         parse::with_tree(text, |parsed| match parsed {
             Ok(tree) => walk::read(scope, &tree, parse::fingerprint(text), self.shared.nesting_max),

@@ -39,11 +39,13 @@ pub(super) struct Token {
 pub(super) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
+    /// The longest run of operator characters so far, those in block comments included.
+    operator_bytes: usize,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) const fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, operator_bytes: 0 }
     }
 
     /// The byte `ahead` of the current one; 0 past the end.
@@ -69,8 +71,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_block_comment(&mut self) {
-        let mut depth = 0_u32;
+        let (mut depth, mut run) = (0_u32, self.at);
         while self.at < self.text.len() {
+            if is_operator(self.peek(0)) {
+                self.operator_bytes = self.operator_bytes.max(self.at.saturating_sub(run) + 1);
+            } else {
+                run = self.at + 1;
+            }
             match (self.peek(0), self.peek(1)) {
                 (b'/', b'*') => {
                     depth = depth.saturating_add(1);
@@ -89,12 +96,14 @@ impl<'a> Lexer<'a> {
     }
 
     fn operator(&mut self) -> Kind {
+        let start = self.at;
         while is_operator(self.peek(0)) {
             if matches!((self.peek(0), self.peek(1)), (b'-', b'-') | (b'/', b'*')) {
                 break;
             }
             self.at += 1;
         }
+        self.operator_bytes = self.operator_bytes.max(self.at - start);
         Kind::Operator
     }
 
@@ -105,7 +114,8 @@ impl<'a> Lexer<'a> {
                 Kind::Symbol(symbol)
             }
             b'.' if !self.peek(1).is_ascii_digit() => {
-                self.at += 1;
+                // `..` is one token, so that `1..2` has a 1 and a 2.
+                self.at += if self.peek(1) == b'.' { 2 } else { 1 };
                 Kind::Symbol(b'.')
             }
             b'0'..=b'9' | b'.' => self.number(),
@@ -154,13 +164,18 @@ const fn is_word(byte: u8) -> bool {
     is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
-/// Does nothing in `text` nest deeper than `max`? Counts open brackets and, between two commas or the like, the
+/// Longer runs of operator characters are refused: PostgreSQL's scanner looks at the rest of a run again for each
+/// operator or comment that starts in it, which for 1 MiB of `/*/*/*` takes half an hour.
+const OPERATOR_BYTES_MAX: usize = 256;
+
+/// Does nothing in `text` nest deeper than `max`, nor slow the scanner down? Counts open brackets and, between two commas or the like, the
 /// operators that each may nest one level. The parser has limits of its own: this one refuses early, and in one pass.
-pub(super) fn nests_within(text: &[u8], max: usize) -> bool {
+pub(super) fn is_readable(text: &[u8], max: usize) -> bool {
     let mut levels: Vec<usize> = Vec::new();
     // `outer` is the depth that all levels but the last have reached, `here` that of the last.
     let (mut outer, mut here) = (0_usize, 0_usize);
-    for token in Lexer::new(text) {
+    let mut lexer = Lexer::new(text);
+    while let Some(token) = lexer.next() {
         match token.kind {
             Kind::Symbol(b'(' | b'[') => {
                 levels.push(here);
@@ -181,11 +196,11 @@ pub(super) fn nests_within(text: &[u8], max: usize) -> bool {
             }
             _ => {}
         }
-        if outer + here > max {
+        if outer + here > max || lexer.operator_bytes > OPERATOR_BYTES_MAX {
             return false;
         }
     }
-    true
+    lexer.operator_bytes <= OPERATOR_BYTES_MAX
 }
 
 fn is_one_of(word: &[u8], words: &[&str]) -> bool {

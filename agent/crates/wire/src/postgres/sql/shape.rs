@@ -80,13 +80,13 @@ fn number_class(digits: &[u8]) -> Option<u8> {
     Some(match digits.len() {
         _ if !integer => b'f',
         ..=9 => b'i',
-        10 if digits <= INTEGER_MAX => b'i',
         _ if digits.first() == Some(&b'0') => b'?',
+        10 if digits <= INTEGER_MAX => b'i',
         _ => b'f',
     })
 }
 
-/// Row limits are facts of a reading, and the grammar itself checks the precision of a float: those stay.
+/// Row limits are facts of a reading, and the grammar itself looks at the precision of some types: those stay.
 fn is_kept(text: &[u8], before: [Option<Token>; 2], token: Token) -> bool {
     if token.kind != Kind::Number {
         return false;
@@ -98,7 +98,7 @@ fn is_kept(text: &[u8], before: [Option<Token>; 2], token: Token) -> bool {
         })
     };
     is(last, &["limit", "first", "next"])
-        || last.is_some_and(|last| last.kind == Kind::Symbol(b'(')) && is(earlier, &["float"])
+        || last.is_some_and(|last| last.kind == Kind::Symbol(b'(')) && is(earlier, &["float", "localtime", "localtimestamp", "current_time", "current_timestamp"])
 }
 
 #[cfg(test)]

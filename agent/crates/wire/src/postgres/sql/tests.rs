@@ -11,7 +11,11 @@ use crate::{Access, Certainty, Limits};
 use std::fmt::Write;
 use std::sync::Arc;
 
-fn scope(path: &[&str]) -> Arc<Scope> {
+pub(super) fn reader() -> Reader {
+    Reader::new(&Limits::default())
+}
+
+pub(super) fn scope(path: &[&str]) -> Arc<Scope> {
     Arc::new(Scope { search_path: path.iter().map(|schema| Box::from(*schema)).collect(), user: "agent".into() })
 }
 

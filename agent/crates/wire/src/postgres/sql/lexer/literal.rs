@@ -2,23 +2,34 @@
 
 use super::{Kind, Lexer, is_word, is_word_start};
 
+/// What may stand in a string besides its text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Quote {
+    /// `''` for a quote.
+    Plain,
+    /// That, and a backslash before any character.
+    Escapes,
+    /// Neither: bit strings.
+    Bits,
+}
+
 impl Lexer<'_> {
     /// A word, or a string or identifier that a letter before its quote makes special.
     pub(super) fn word(&mut self) -> Kind {
         match (self.peek(0), self.peek(1), self.peek(2)) {
             (b'e' | b'E', b'\'', _) => {
                 self.at += 1;
-                self.string(true);
+                self.string(Quote::Escapes);
                 Kind::Other
             }
-            (b'b' | b'B' | b'x' | b'X' | b'n' | b'N', b'\'', _) => {
+            (b'b' | b'B' | b'x' | b'X', b'\'', _) => {
                 self.at += 1;
-                self.string(false);
+                self.string(Quote::Bits);
                 Kind::Other
             }
             (b'u' | b'U', b'&', b'\'') => {
                 self.at += 2;
-                self.string(false);
+                self.string(Quote::Plain);
                 Kind::Other
             }
             (b'u' | b'U', b'&', b'"') => {
@@ -34,15 +45,15 @@ impl Lexer<'_> {
     }
 
     pub(super) fn text(&mut self) -> Kind {
-        if self.string(false) { Kind::Text } else { Kind::Other }
+        if self.string(Quote::Plain) { Kind::Text } else { Kind::Other }
     }
 
     /// Skips `'…'` with its continuations on further lines; is it in one piece, ended, and without a backslash?
-    fn string(&mut self, escapes: bool) -> bool {
+    fn string(&mut self, quote: Quote) -> bool {
         let mut plain = true;
         loop {
             self.at += 1;
-            match self.string_piece(escapes) {
+            match self.string_piece(quote) {
                 None => return false,
                 Some(backslash) => plain &= !backslash,
             }
@@ -54,18 +65,18 @@ impl Lexer<'_> {
     }
 
     /// Skips to behind the closing quote; was there a backslash? `None` if the text ends first.
-    fn string_piece(&mut self, escapes: bool) -> Option<bool> {
+    fn string_piece(&mut self, quote: Quote) -> Option<bool> {
         let mut backslash = false;
         while self.at < self.text.len() {
             match self.peek(0) {
-                b'\'' if self.peek(1) == b'\'' => self.at += 2,
+                b'\'' if quote != Quote::Bits && self.peek(1) == b'\'' => self.at += 2,
                 b'\'' => {
                     self.at += 1;
                     return Some(backslash);
                 }
                 b'\\' => {
                     backslash = true;
-                    self.at += if escapes { 2 } else { 1 };
+                    self.at += if quote == Quote::Escapes { 2 } else { 1 };
                 }
                 _ => self.at += 1,
             }
@@ -115,7 +126,7 @@ impl Lexer<'_> {
         self.at += 1;
         if self.peek(0).is_ascii_digit() {
             self.skip_bytes(|byte| byte.is_ascii_digit());
-            return if is_word(self.peek(0)) { Kind::Other } else { Kind::Parameter };
+            return if is_word_start(self.peek(0)) { Kind::Other } else { Kind::Parameter };
         }
         if is_word_start(self.peek(0)) {
             self.skip_bytes(|byte| is_word_start(byte) || byte.is_ascii_digit());
@@ -144,7 +155,7 @@ impl Lexer<'_> {
                 self.skip_bytes(|byte| byte.is_ascii_digit());
             }
         }
-        if is_word(self.peek(0)) || self.peek(0) == b'.' {
+        if is_word_start(self.peek(0)) || self.peek(0) == b'.' {
             self.skip_bytes(is_word);
             return Kind::Other;
         }

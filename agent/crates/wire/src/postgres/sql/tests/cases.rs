@@ -37,6 +37,12 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
+/// The statements of all cases.
+pub(super) fn statements() -> Vec<String> {
+    let texts = files().into_iter().map(|file| std::fs::read_to_string(file).unwrap());
+    texts.flat_map(|text| parse(&text)).map(|case| case.sql).collect()
+}
+
 #[test]
 fn cases_hold() {
     let update = std::env::var_os("UPDATE_CASES").is_some();

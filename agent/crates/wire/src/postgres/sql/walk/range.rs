@@ -133,22 +133,25 @@ impl Walk {
         }
     }
 
-    /// The relations in scope, innermost clause first, each clause with whether it hides the outer ones.
-    fn scopes(&mut self) -> Vec<(Vec<Entry>, bool)> {
+    /// Looks at the relations in scope. They are out of place meanwhile: `look` must not ask for them.
+    fn in_scope(&mut self, look: impl FnOnce(&mut Self, &[Level])) {
         let entries: usize = self.levels.iter().map(|level| level.entries.len() + 1).sum();
-        if !self.spend(entries) {
-            return Vec::new();
+        if self.spend(entries) {
+            let levels = std::mem::take(&mut self.levels);
+            look(self, &levels);
+            self.levels = levels;
         }
-        self.levels.iter().rev().map(|level| (level.entries.clone(), level.open)).collect()
     }
 
     /// `*`
     fn every_column(&mut self) {
-        if let Some((entries, _)) = self.scopes().first() {
-            for entry in entries.iter().filter(|entry| !entry.qualified_only) {
-                self.read_all_of(entry);
+        self.in_scope(|walk, levels| {
+            for entry in levels.last().into_iter().flat_map(|level| &level.entries) {
+                if !entry.qualified_only {
+                    walk.read_all_of(entry);
+                }
             }
-        }
+        });
     }
 
     pub(super) fn read_all_of(&mut self, entry: &Entry) {
@@ -159,45 +162,52 @@ impl Walk {
 
     /// A name alone: a column of any relation in scope, or a whole row.
     pub(super) fn column(&mut self, name: &str) {
-        for (entries, open) in self.scopes() {
-            let certain = !open && entries.iter().any(|entry| !entry.qualified_only && entry.has(name));
-            for entry in &entries {
-                if !certain && *entry.name == *name {
-                    self.read_all_of(entry);
+        self.in_scope(|walk, levels| {
+            for level in levels.iter().rev() {
+                let has = |entry: &Entry| !entry.qualified_only && entry.has(name);
+                let certain = !level.open && level.entries.iter().any(has);
+                for entry in &level.entries {
+                    if !certain && *entry.name == *name {
+                        walk.read_all_of(entry);
+                    }
+                    if !entry.qualified_only && (!certain || entry.has(name)) {
+                        walk.read_from(entry, name);
+                    }
                 }
-                if !entry.qualified_only && (!certain || entry.has(name)) {
-                    self.read_from(entry, name);
+                if certain {
+                    return;
                 }
             }
-            if certain {
-                return;
-            }
-        }
+        });
     }
 
     fn column_of(&mut self, schema: Option<&str>, relation: &str, column: &str, starred: bool) {
-        let mut known = false;
-        for (entries, open) in self.scopes() {
-            for entry in &entries {
-                let in_schema = |schema: &str| entry.bare && entry.tables.iter().any(|table| *table.schema == *schema);
-                if *entry.name != *relation || !schema.is_none_or(in_schema) {
-                    continue;
+        self.in_scope(|walk, levels| {
+            let mut known = false;
+            for level in levels.iter().rev() {
+                let mut here = false;
+                for entry in &level.entries {
+                    let in_schema = |schema: &str| entry.bare && entry.tables.iter().any(|table| *table.schema == *schema);
+                    if *entry.name != *relation || !schema.is_none_or(in_schema) {
+                        continue;
+                    }
+                    here = true;
+                    if starred {
+                        walk.read_all_of(entry);
+                    } else {
+                        walk.read_from(entry, column);
+                        walk.maybe_call_with_row(entry, column);
+                    }
                 }
-                known = true;
-                if starred {
-                    self.read_all_of(entry);
-                } else {
-                    self.read_from(entry, column);
-                    self.maybe_call_with_row(entry, column);
+                known |= here;
+                if here && !level.open {
+                    return;
                 }
             }
-            if known && !open {
-                return;
+            if !known {
+                walk.doubt(format!("`{relation}.{column}` names no relation of the statement"));
             }
-        }
-        if !known && self.spend(1) {
-            self.doubt(format!("`{relation}.{column}` names no relation of the statement"));
-        }
+        });
     }
 
     /// One column of a relation; of one whose columns have new names, it may be any.
