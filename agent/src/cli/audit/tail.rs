@@ -61,8 +61,7 @@ pub(super) fn follow<W: Write>(
             return Ok(());
         }
     }
-    unless_gone(printer.end())?;
-    Ok(())
+    unless_gone(printer.end()).map(|_| ())
 }
 
 /// Columns of the terminal that standard output is; `None` if it is none.
