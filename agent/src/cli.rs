@@ -64,7 +64,12 @@ Exit codes: 0 done; 1 failed or denied; 2 wrong usage or configuration; 3 the da
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "interlock", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     /// The configuration file
     #[arg(long, global = true, env = "INTERLOCK_CONFIG", hide_env_values = true, default_value = DEFAULT_PATH, value_name = "FILE")]

@@ -88,7 +88,8 @@ pub fn load_policies(config: &Config) -> Result<PolicySet, LiveError> {
 
 /// What the policies may know of agents and targets.
 pub fn catalog(config: &Config) -> Catalog {
-    let agents = config.agents.iter().map(|agent| AgentFacts { name: agent.name.clone(), roles: agent.roles.clone() });
+    let agents =
+        config.agents.iter().map(|agent| AgentFacts { name: agent.name.clone(), roles: agent.roles.clone() });
     Catalog { agents: agents.collect(), targets: config.targets.iter().map(target_facts).collect() }
 }
 

@@ -101,11 +101,13 @@ async fn attend(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::bind(lock, ServerLimits::default())?;
     let (closing, closed) = watch::channel(false);
-    let control = tokio::spawn(server.serve(Arc::clone(daemon) as Arc<dyn crate::control::Admin>, until(closed)));
+    let control =
+        tokio::spawn(server.serve(Arc::clone(daemon) as Arc<dyn crate::control::Admin>, until(closed)));
     daemon.start_sink();
     daemon.governor.settle(&daemon.live.load().config);
     // Before the service manager is told: from then on a SIGHUP may come, which would kill without a handler.
-    let following = reload::watch(daemon).map(|watch| tokio::spawn(reload::follow(Arc::clone(daemon), watch)));
+    let following =
+        reload::watch(daemon).map(|watch| tokio::spawn(reload::follow(Arc::clone(daemon), watch)));
     let cgroups = daemon.governor.watch(Arc::clone(daemon));
     ready(daemon);
     tokio::select! {
@@ -160,7 +162,8 @@ fn complain(error: &LiveError) {
 
 fn open_spool(config: &Config) -> anyhow::Result<Spool> {
     let options = spool_options(config);
-    Spool::open(options).with_context(|| format!("the spool in `{}` can't be opened", config.paths.state.display()))
+    Spool::open(options)
+        .with_context(|| format!("the spool in `{}` can't be opened", config.paths.state.display()))
 }
 
 /// The spool's options in the configuration's words.
@@ -207,7 +210,8 @@ fn required(why: Unavailable) -> anyhow::Error {
 
 fn ready(daemon: &Daemon) {
     let live = daemon.live.load();
-    let (agents, targets, policies) = (live.config.agents.len(), live.config.targets.len(), live.policies.len());
+    let (agents, targets, policies) =
+        (live.config.agents.len(), live.config.targets.len(), live.policies.len());
     tracing::info!(agents, targets, policies, transparent = daemon.kernel.is_some(), "ready");
     notify(&[sd_notify::NotifyState::Ready]);
 }
@@ -219,5 +223,8 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
 }
 
 fn host_name() -> String {
-    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned())
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "unknown".to_owned())
 }

@@ -54,7 +54,8 @@ impl Sessions {
             }
         };
         let limits = &live.config.limits;
-        let guard = match self.registry.enter(&caller.agent, limits.connections, limits.connections_per_agent) {
+        let guard = match self.registry.enter(&caller.agent, limits.connections, limits.connections_per_agent)
+        {
             Ok(guard) => guard,
             Err(full) => {
                 let reason = format!("{full}; raise `limits.connections` or `limits.connections_per_agent`");

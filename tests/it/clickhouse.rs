@@ -89,7 +89,15 @@ fn odd_rows() -> Vec<Row> {
     rows[2].fingerprint = u64::MAX;
     rows[3].resources = (0..300).map(|n| format!("table public.t{n}").into()).collect();
     rows[3].policies = std::sync::Arc::from([]);
-    rows[4].outcome = Outcome { rows: u64::MAX, bytes_in: 1, bytes_out: 2, target_us: 3, error_code: "42501".into(), error: "nö".into(), ..Outcome::default() };
+    rows[4].outcome = Outcome {
+        rows: u64::MAX,
+        bytes_in: 1,
+        bytes_out: 2,
+        target_us: 3,
+        error_code: "42501".into(),
+        error: "nö".into(),
+        ..Outcome::default()
+    };
     rows[5].destination = "0.0.0.0:0".parse().unwrap();
     rows[5].pid = u32::MAX;
     rows[6].time = 0;

@@ -54,7 +54,11 @@ fn shown(path: &Path) -> String {
 
 #[test]
 fn packages_import_only_what_the_table_allows() {
-    let cargo = Command::new(env!("CARGO")).args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(root()).output().unwrap();
+    let cargo = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
     assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
     let metadata: Value = serde_json::from_slice(&cargo.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
@@ -96,7 +100,10 @@ fn every_file_says_what_it_is_for_and_stays_small() {
         if path.ends_with("mod.rs") {
             wrong.push(format!("{}: a `mod.rs`", shown(&path)));
         }
-        let code = text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//")).count();
+        let code = text
+            .lines()
+            .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
+            .count();
         let test = path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
         let max = if test { TEST_LINES_MAX } else { LINES_MAX };
         if code > max {
@@ -108,7 +115,8 @@ fn every_file_says_what_it_is_for_and_stays_small() {
 
 #[test]
 fn nothing_is_left_over() {
-    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["X", "XX"].concat(), ["#[ig", "nore"].concat()];
+    let marks =
+        [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["X", "XX"].concat(), ["#[ig", "nore"].concat()];
     let mut wrong = Vec::new();
     for path in files("rs") {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -138,7 +146,11 @@ fn every_protocol_is_complete() {
         for file in ["README.md", "frame.rs", "machine.rs", "reply.rs", "tests.rs"] {
             assert!(folder.join(file).exists(), "{name} has no {file}");
         }
-        for place in [format!("tests/cases/{name}"), format!("tests/fuzz/corpus/{name}"), format!("tests/fuzz/fuzz_targets/{name}.rs")] {
+        for place in [
+            format!("tests/cases/{name}"),
+            format!("tests/fuzz/corpus/{name}"),
+            format!("tests/fuzz/fuzz_targets/{name}.rs"),
+        ] {
             assert!(root().join(&place).exists(), "{name} has no {place}");
         }
         assert!(std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap().contains(name));

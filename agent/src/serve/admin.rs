@@ -42,7 +42,8 @@ impl Admin for Daemon {
     fn prepare(&self, prepare: Prepare) -> Answering<'_, (Prepared, Lease)> {
         Box::pin(async move {
             self.must_know(&prepare.agent)?;
-            let (directory, id) = self.governor.prepare(&prepare.agent, prepare.task.as_deref().unwrap_or_default())?;
+            let (directory, id) =
+                self.governor.prepare(&prepare.agent, prepare.task.as_deref().unwrap_or_default())?;
             let lease = Lease::new(Kept { governor: Arc::clone(&self.governor), id });
             Ok((Prepared { agent: prepare.agent, directory }, lease))
         })
@@ -84,7 +85,8 @@ impl Daemon {
         }
         let known: Vec<&str> = live.config.agents.iter().map(|agent| agent.name.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { format!("`{}`", known.join("`, `")) };
-        let message = format!("no agent `{agent}` is configured (configured: {known}); add an `[[agent]]` table");
+        let message =
+            format!("no agent `{agent}` is configured (configured: {known}); add an `[[agent]]` table");
         Err(Failure::new(Code::UnknownAgent, message))
     }
 }
@@ -105,8 +107,12 @@ fn agents(daemon: &Daemon) -> Result<Vec<AgentStatus>, Failure> {
     let live = daemon.live.load();
     let mut agents: BTreeMap<String, AgentStatus> = BTreeMap::new();
     for agent in &live.config.agents {
-        let status =
-            AgentStatus { name: agent.name.clone(), roles: agent.roles.clone(), configured: true, ..AgentStatus::default() };
+        let status = AgentStatus {
+            name: agent.name.clone(),
+            roles: agent.roles.clone(),
+            configured: true,
+            ..AgentStatus::default()
+        };
         agents.insert(agent.name.clone(), status);
     }
     for (name, governed) in daemon.governor.list()? {

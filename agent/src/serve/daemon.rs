@@ -116,7 +116,9 @@ fn boundaries(listening: &Listening) -> Vec<Boundary> {
     let describe = |listener: &super::listeners::Listener| {
         let (kind, agent, target) = match &listener.kind {
             Kind::Transparent => (BoundaryKind::Transparent, None, None),
-            Kind::Explicit { agent, target } => (BoundaryKind::Explicit, Some(agent.clone()), Some(target.clone())),
+            Kind::Explicit { agent, target } => {
+                (BoundaryKind::Explicit, Some(agent.clone()), Some(target.clone()))
+            }
         };
         Boundary { kind, address: listener.address.to_string(), agent, target }
     };

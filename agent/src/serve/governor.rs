@@ -87,7 +87,8 @@ impl Governor {
 
     /// Path and task of a governed cgroup, for rows.
     pub(super) fn describe(&self, id: u64) -> (Arc<str>, Arc<str>) {
-        let known = lock(&self.known).get(&id).map(|known| (Arc::clone(&known.path), Arc::clone(&known.task)));
+        let known =
+            lock(&self.known).get(&id).map(|known| (Arc::clone(&known.path), Arc::clone(&known.task)));
         known.unwrap_or_else(|| (format!("id {id}").into(), "".into()))
     }
 
@@ -95,12 +96,16 @@ impl Governor {
     pub(super) fn is_governed(&self, pid: u32) -> bool {
         let (Some(hierarchy), Some(kernel)) = (&self.hierarchy, &self.kernel) else { return false };
         let (Ok(cgroup), Ok(governed)) = (hierarchy.of_process(pid), kernel.governed()) else { return true };
-        governed.iter().filter_map(|governed| hierarchy.at(governed.path.as_ref()?).ok()).any(|it| it.contains(&cgroup))
+        governed
+            .iter()
+            .filter_map(|governed| hierarchy.at(governed.path.as_ref()?).ok())
+            .any(|it| it.contains(&cgroup))
     }
 
     fn parts(&self) -> Result<(&Arc<Kernel>, &Hierarchy), Failure> {
         self.kernel.as_ref().zip(self.hierarchy.as_ref()).ok_or_else(|| {
-            let why = "the kernel side is not loaded, so no cgroup can be governed; `interlock doctor` says why";
+            let why =
+                "the kernel side is not loaded, so no cgroup can be governed; `interlock doctor` says why";
             Failure::new(Code::Unavailable, why)
         })
     }
@@ -121,7 +126,10 @@ impl Governor {
         self.note(id, &cgroup.name(), How::Tag, "", false);
         let mut notes = Vec::new();
         if cgroup.is_populated().unwrap_or(false) {
-            notes.push("connections that its processes have open stay as they are: restart them to be sure".to_owned());
+            notes.push(
+                "connections that its processes have open stay as they are: restart them to be sure"
+                    .to_owned(),
+            );
         }
         tracing::info!(agent, cgroup = %cgroup, "governed");
         Ok(Tagged { agent: agent.to_owned(), cgroup: cgroup.name(), notes })
@@ -132,9 +140,15 @@ impl Governor {
         let cgroup = self.locate(place)?;
         let id = cgroup.id().map_err(|error| Failure::new(Code::UnknownPlace, error.to_string()))?;
         let governed = kernel.governed().map_err(failed)?;
-        let agent = governed.iter().find(|governed| governed.cgroup_id == id).map(|governed| governed.agent.to_string());
+        let agent = governed
+            .iter()
+            .find(|governed| governed.cgroup_id == id)
+            .map(|governed| governed.agent.to_string());
         let Some(agent) = agent else {
-            return Err(Failure::new(Code::UnknownPlace, format!("cgroup `{cgroup}` is not governed itself; `interlock agents` lists those that are")));
+            return Err(Failure::new(
+                Code::UnknownPlace,
+                format!("cgroup `{cgroup}` is not governed itself; `interlock agents` lists those that are"),
+            ));
         };
         let by_glob = lock(&self.known).remove(&id.0).is_some_and(|known| known.how == How::Glob);
         kernel.release(id).map_err(failed)?;
@@ -222,7 +236,9 @@ impl Governor {
                 self.note(id, &cgroup.name(), How::Glob, "", false);
                 tracing::info!(agent, cgroup = %cgroup, "governed");
             }
-            Err(error) => tracing::error!(%error, agent, "a cgroup that the configuration names is not governed"),
+            Err(error) => {
+                tracing::error!(%error, agent, "a cgroup that the configuration names is not governed")
+            }
         }
     }
 
@@ -230,12 +246,20 @@ impl Governor {
     pub(super) fn list(&self) -> Result<Vec<(Arc<str>, GovernedStatus)>, Failure> {
         let Ok((kernel, hierarchy)) = self.parts() else { return Ok(Vec::new()) };
         let governed = kernel.governed().map_err(failed)?;
-        Ok(governed.into_iter().map(|governed| (Arc::clone(&governed.agent), self.status(hierarchy, governed))).collect())
+        Ok(governed
+            .into_iter()
+            .map(|governed| (Arc::clone(&governed.agent), self.status(hierarchy, governed)))
+            .collect())
     }
 
     fn status(&self, hierarchy: &Hierarchy, governed: Governed) -> GovernedStatus {
         let known = lock(&self.known).get(&governed.cgroup_id.0).cloned();
-        let processes = governed.path.as_ref().and_then(|path| hierarchy.at(path).ok()).and_then(|cgroup| cgroup.processes().ok()).map_or(0, |pids| pids.len() as u64);
+        let processes = governed
+            .path
+            .as_ref()
+            .and_then(|path| hierarchy.at(path).ok())
+            .and_then(|cgroup| cgroup.processes().ok())
+            .map_or(0, |pids| pids.len() as u64);
         GovernedStatus {
             path: governed.path,
             id: governed.cgroup_id.0,

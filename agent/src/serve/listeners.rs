@@ -44,7 +44,10 @@ impl Listening {
         }
         for explicit in &config.listeners {
             let kind = Kind::Explicit { agent: explicit.agent.clone(), target: explicit.target.clone() };
-            all.push(bind(explicit.address, kind).context("an explicit listener (`[[listener]]`) can't be made")?);
+            all.push(
+                bind(explicit.address, kind)
+                    .context("an explicit listener (`[[listener]]`) can't be made")?,
+            );
         }
         Ok(Self { all })
     }
@@ -97,7 +100,8 @@ fn bind_transparent(config: &Config, all: &mut Vec<Listener>) -> anyhow::Result<
 
 fn bind(address: SocketAddr, kind: Kind) -> anyhow::Result<Listener> {
     let what = || format!("`{address}` can't be listened at");
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).with_context(what)?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).with_context(what)?;
     socket.set_reuse_address(true).with_context(what)?;
     if address.is_ipv6() {
         socket.set_only_v6(true).with_context(what)?;

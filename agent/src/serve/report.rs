@@ -84,7 +84,13 @@ fn sink(daemon: &Daemon) -> Option<SinkStatus> {
 /// What only the daemon can check.
 pub(super) fn checks(daemon: &Daemon) -> Vec<Check> {
     let status = status(daemon);
-    vec![listener_line(&status), config_line(&status), policies_line(&status), spool_line(&status), sink_line(&status)]
+    vec![
+        listener_line(&status),
+        config_line(&status),
+        policies_line(&status),
+        spool_line(&status),
+        sink_line(&status),
+    ]
 }
 
 fn line(name: &str, state: State, detail: String, remedy: &str) -> Check {
@@ -92,8 +98,11 @@ fn line(name: &str, state: State, detail: String, remedy: &str) -> Check {
 }
 
 fn listener_line(status: &Status) -> Check {
-    let listeners: Vec<String> =
-        status.boundaries.iter().map(|boundary| format!("{} ({})", boundary.address, boundary.kind)).collect();
+    let listeners: Vec<String> = status
+        .boundaries
+        .iter()
+        .map(|boundary| format!("{} ({})", boundary.address, boundary.kind))
+        .collect();
     match (&status.kernel.unavailable, listeners.is_empty()) {
         (None, _) => line("listener", State::Ok, listeners.join(", "), ""),
         (Some(why), false) => {
@@ -144,7 +153,8 @@ fn policies_line(status: &Status) -> Check {
 
 fn spool_line(status: &Status) -> Check {
     let spool = &status.spool;
-    let detail = format!("{} rows, {} waiting for the sink, {} bytes", spool.rows, spool.waiting, spool.bytes);
+    let detail =
+        format!("{} rows, {} waiting for the sink, {} bytes", spool.rows, spool.waiting, spool.bytes);
     match &spool.error {
         None => line("spool in use", State::Ok, detail, ""),
         Some(error) => {
@@ -157,9 +167,12 @@ fn spool_line(status: &Status) -> Check {
 fn sink_line(status: &Status) -> Check {
     match &status.sink {
         None => line("sink in use", State::Ok, "none configured: rows stay in the spool".to_owned(), ""),
-        Some(sink) if sink.healthy => {
-            line("sink in use", State::Ok, format!("{}: {}, {} rows", sink.name, sink.state, sink.shipped), "")
-        }
+        Some(sink) if sink.healthy => line(
+            "sink in use",
+            State::Ok,
+            format!("{}: {}, {} rows", sink.name, sink.state, sink.shipped),
+            "",
+        ),
         Some(sink) => {
             let error = sink.error.as_deref().unwrap_or("unknown");
             let remedy = "make it reachable; rows wait in the spool and are shipped once each";

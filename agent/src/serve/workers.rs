@@ -62,7 +62,8 @@ impl Workers {
             }
             let stopped = stopped.clone();
             let thread = std::thread::Builder::new().name(format!("data-{index}"));
-            threads.push(thread.spawn(move || work(acceptors, stopped)).context("a thread can't be started")?);
+            threads
+                .push(thread.spawn(move || work(acceptors, stopped)).context("a thread can't be started")?);
         }
         Ok(Self { stop, threads })
     }

@@ -1,8 +1,8 @@
 //! Decides the questions of one session and records them: no operation is released without a ruling and a row.
 
+use super::Sessions;
 use super::record::Subject;
 use super::registry::Entry;
-use super::Sessions;
 use crate::config::Durable;
 use crate::identity::Caller;
 use crate::live::Live;
@@ -12,7 +12,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
-use wire::{Access, Action, Answer, Blame, Denial, OpEnd, OpId, Operation, Phase, Question, ResourceKind, Verdict, WireError};
+use wire::{
+    Access, Action, Answer, Blame, Denial, OpEnd, OpId, Operation, Phase, Question, ResourceKind, Verdict,
+    WireError,
+};
 
 /// The desk of one session.
 pub(super) struct Desk {
@@ -86,7 +89,12 @@ impl Desk {
     fn rule(&self, live: &Live, op: &Operation) -> Arc<Ruling> {
         match &op.cancel {
             Some(key) => Arc::new(self.rule_on_cancel(key)),
-            None => live.policies.rule(&Asked { who: &self.who, at: &self.at, meaning: &op.meaning, hour: hour() }),
+            None => live.policies.rule(&Asked {
+                who: &self.who,
+                at: &self.at,
+                meaning: &op.meaning,
+                hour: hour(),
+            }),
         }
     }
 
@@ -181,7 +189,8 @@ impl Desk {
     pub(super) fn done(&mut self, end: OpEnd) {
         let Some(running) = self.running.remove(&end.op()) else { return };
         let target_us = u64::try_from(running.released.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (error_code, error) = end.error.map_or((None, String::new()), |(code, text)| (Some(code), text.into()));
+        let (error_code, error) =
+            end.error.map_or((None, String::new()), |(code, text)| (Some(code), text.into()));
         let ended = if error_code.is_some() { End::Failed } else { End::Done };
         let outcome = Outcome {
             end: ended,
@@ -221,7 +230,8 @@ fn unapproved(ruling: &Ruling, groups: &[String]) -> Ruling {
     Ruling {
         effect: Effect::Deny,
         reason: format!("{}; it would need the approval of `{groups}`", ruling.reason).into(),
-        hint: "This version of Interlock can't ask people for approval: have a policy permit the operation.".into(),
+        hint: "This version of Interlock can't ask people for approval: have a policy permit the operation."
+            .into(),
         ..ruling.clone()
     }
 }

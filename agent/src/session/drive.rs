@@ -79,7 +79,8 @@ impl Driver {
         let mut alarm = pin!(tokio::time::sleep_until((begun + limits.startup_timeout).into()));
         while !self.is_over() {
             let happening = self.next(&mut alarm, &mut drained, draining).await;
-            let due = if self.started { active + limits.idle_timeout } else { begun + limits.startup_timeout };
+            let due =
+                if self.started { active + limits.idle_timeout } else { begun + limits.startup_timeout };
             match happening {
                 Happening::Tick if Instant::now() < due => alarm.as_mut().reset(due.into()),
                 Happening::Tick if !self.started => {
@@ -221,7 +222,10 @@ impl Driver {
         let known = first.first() == Some(&TLS_HANDSHAKE) || protocol.detect(first) != Detection::No;
         if !known {
             let name = protocol.name();
-            self.desk.refused("UNKNOWN PROTOCOL", &format!("the client does not speak `{name}` as its target does"));
+            self.desk.refused(
+                "UNKNOWN PROTOCOL",
+                &format!("the client does not speak `{name}` as its target does"),
+            );
             self.client.reset();
             self.client.abandon();
         }
@@ -276,7 +280,9 @@ impl Driver {
                 self.server.iter_mut().for_each(|server| server.queue(bytes.clone()));
             }
             Command::Observe(Observation::Done(end)) => self.desk.done(end),
-            Command::Observe(Observation::Login { user, database, .. }) => self.desk.logs_in(&user, &database),
+            Command::Observe(Observation::Login { user, database, .. }) => {
+                self.desk.logs_in(&user, &database)
+            }
             Command::Observe(Observation::CancelKey(key)) => self.desk.cancel_key(key),
             Command::Close { side: Side::Client } => {
                 self.client.close();
@@ -292,7 +298,8 @@ impl Driver {
     async fn send_to_server(&mut self, bytes: Bytes) -> bool {
         self.started = true;
         if self.server.is_none() {
-            let connected = tokio::time::timeout(self.connect_timeout, TcpStream::connect(self.upstream)).await;
+            let connected =
+                tokio::time::timeout(self.connect_timeout, TcpStream::connect(self.upstream)).await;
             match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(stream) => self.server = Some(Leg::new(stream)),
                 Err(error) => {

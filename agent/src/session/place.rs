@@ -30,7 +30,9 @@ pub(super) fn place<'a>(
     let (target, upstream) = match explicit {
         Some(name) => {
             let found = target(live, name).and_then(|found| Some((found, found.first_upstream()?)));
-            found.ok_or_else(|| refusal(name, format!("target `{name}` has no single address to connect to")))?
+            found.ok_or_else(|| {
+                refusal(name, format!("target `{name}` has no single address to connect to"))
+            })?
         }
         None => {
             let found = live.config.target_at(caller.destination);

@@ -117,7 +117,13 @@ impl Subject {
     }
 
     /// The row of an operation that was decided.
-    pub(super) fn operation(&mut self, op: &Operation, ruling: &Ruling, verdict: Verdict, keep: &Audit) -> Row {
+    pub(super) fn operation(
+        &mut self,
+        op: &Operation,
+        ruling: &Ruling,
+        verdict: Verdict,
+        keep: &Audit,
+    ) -> Row {
         self.sequence += 1;
         let meaning = &op.meaning;
         let outcome = if verdict == Verdict::Deny { Outcome::refused() } else { Outcome::default() };
@@ -149,7 +155,8 @@ fn text(bytes: &[u8], keep: &Audit) -> String {
     let max = usize::try_from(keep.statement_bytes_max).unwrap_or(usize::MAX);
     // Scrubbed before it is cut: half a card number is not found any more. What is far beyond the cut can't show.
     let near = bytes.get(..bytes.len().min(max.saturating_add(1_024))).unwrap_or(bytes);
-    let scrubbed = if keep.scrub.is_empty() { Cow::Borrowed(near) } else { mask::scrub(near, &detectors(keep)) };
+    let scrubbed =
+        if keep.scrub.is_empty() { Cow::Borrowed(near) } else { mask::scrub(near, &detectors(keep)) };
     let cut = scrubbed.get(..scrubbed.len().min(max)).unwrap_or(&scrubbed);
     String::from_utf8_lossy(cut).into_owned()
 }
@@ -162,5 +169,9 @@ fn detectors(keep: &Audit) -> Detectors {
 }
 
 fn micros_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_micros()).ok()).unwrap_or(0)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|d| i64::try_from(d.as_micros()).ok())
+        .unwrap_or(0)
 }

@@ -66,7 +66,9 @@ pub(super) enum Full {
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Agent(agent, max) => write!(f, "agent `{agent}` has {max} connections open, as many as it may"),
+            Self::Agent(agent, max) => {
+                write!(f, "agent `{agent}` has {max} connections open, as many as it may")
+            }
             Self::Host(max) => write!(f, "{max} connections are open, as many as there may be"),
         }
     }
@@ -87,7 +89,12 @@ pub(super) struct Entry {
 }
 
 impl Registry {
-    pub(super) fn enter(self: &Arc<Self>, agent: &Arc<str>, max: usize, max_of_agent: usize) -> Result<Guard, Full> {
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        agent: &Arc<str>,
+        max: usize,
+        max_of_agent: usize,
+    ) -> Result<Guard, Full> {
         let mut inner = self.lock();
         if inner.open >= max {
             return Err(Full::Host(max));
@@ -106,7 +113,8 @@ impl Registry {
     /// Sessions open, in all and by agent.
     pub fn open(&self) -> (usize, Vec<(Arc<str>, usize)>) {
         let inner = self.lock();
-        let mut by_agent: Vec<_> = inner.by_agent.iter().map(|(agent, open)| (Arc::clone(agent), *open)).collect();
+        let mut by_agent: Vec<_> =
+            inner.by_agent.iter().map(|(agent, open)| (Arc::clone(agent), *open)).collect();
         by_agent.sort();
         (inner.open, by_agent)
     }

@@ -68,5 +68,8 @@ pub(super) fn explain(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    text.chars().map(|letter| if audit::render::steers(letter) { ' ' } else { letter }).take(ERROR_CHARS).collect()
+    text.chars()
+        .map(|letter| if audit::render::steers(letter) { ' ' } else { letter })
+        .take(ERROR_CHARS)
+        .collect()
 }

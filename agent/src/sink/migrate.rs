@@ -30,7 +30,11 @@ async fn apply(server: &Server, config: &SinkConfig, migration: &Migration) -> R
         .param("name", migration.name)
         .param("host", &config.host);
     server.within(record.execute()).await?;
-    tracing::info!(version = migration.version, name = migration.name, "the sink's tables are brought up to date");
+    tracing::info!(
+        version = migration.version,
+        name = migration.name,
+        "the sink's tables are brought up to date"
+    );
     Ok(())
 }
 

@@ -69,8 +69,10 @@ impl Board {
     pub(super) fn read(&self, spool: &SpoolStatus) -> SinkStatus {
         let mut status = self.now.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status.pending_rows = spool.pending_rows + spool.waiting_rows;
-        let asked = spool.pending_since.and_then(|since| u64::try_from(since).ok()).map(Duration::from_micros);
-        status.lag = asked.map(|asked| SystemTime::now().duration_since(UNIX_EPOCH + asked).unwrap_or_default());
+        let asked =
+            spool.pending_since.and_then(|since| u64::try_from(since).ok()).map(Duration::from_micros);
+        status.lag =
+            asked.map(|asked| SystemTime::now().duration_since(UNIX_EPOCH + asked).unwrap_or_default());
         status
     }
 }

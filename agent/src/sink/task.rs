@@ -37,7 +37,15 @@ impl Task {
         stopped: watch::Receiver<bool>,
     ) -> Self {
         let server = Server::new(config);
-        Self { config: config.clone(), server, spool, status, stopped, backoff: Backoff::default(), parcel: None }
+        Self {
+            config: config.clone(),
+            server,
+            spool,
+            status,
+            stopped,
+            backoff: Backoff::default(),
+            parcel: None,
+        }
     }
 
     /// Ships until it is stopped.

@@ -19,7 +19,8 @@ fn tables_are_made_once_by_many() {
         }
     }
     assert_eq!(number(server, "SELECT count() FROM `made by many \\`x\\``.operations"), 8);
-    let versions = server.query("SELECT DISTINCT version FROM `made by many \\`x\\``.schema_migrations").unwrap();
+    let versions =
+        server.query("SELECT DISTINCT version FROM `made by many \\`x\\``.schema_migrations").unwrap();
     assert_eq!(versions, "1\n");
 }
 
@@ -28,14 +29,19 @@ fn the_table_is_the_row() {
     let server = server();
     let dir = tempfile::tempdir().unwrap();
     ship_one(&config(server, "as_the_row"), dir.path());
-    let ours: String = COLUMNS.iter().map(|column| format!("{}\t{}\n", column.name, column.clickhouse())).collect();
+    let ours: String =
+        COLUMNS.iter().map(|column| format!("{}\t{}\n", column.name, column.clickhouse())).collect();
     let theirs = server.query(
         "SELECT name, type FROM system.columns WHERE database = 'as_the_row' AND table = 'operations' ORDER BY position FORMAT TSVRaw",
     );
     assert_eq!(theirs.unwrap(), ours);
     let made = server.query("SELECT create_table_query FROM system.tables WHERE database = 'as_the_row' AND name = 'operations' FORMAT TSVRaw");
     let made = made.unwrap();
-    for part in ["PARTITION BY toYYYYMMDD(time)", "ORDER BY (agent, time)", "non_replicated_deduplication_window = 10000"] {
+    for part in [
+        "PARTITION BY toYYYYMMDD(time)",
+        "ORDER BY (agent, time)",
+        "non_replicated_deduplication_window = 10000",
+    ] {
         assert!(made.contains(part), "{made}");
     }
 }
@@ -56,7 +62,9 @@ fn a_table_that_was_changed_is_named_and_nothing_is_lost() {
     let spool = spool(dir.path());
     spool.record(row(2)).unwrap();
     let sink = start(&runtime, &config, &spool);
-    wait_until("the sink complains", || sink.status().last_error.is_some_and(|error| error.contains("no column `reason`")));
+    wait_until("the sink complains", || {
+        sink.status().last_error.is_some_and(|error| error.contains("no column `reason`"))
+    });
     wait_until("the row to be waiting", || sink.status().lag.is_some());
     let status = sink.status();
     assert!(!status.is_healthy() && status.pending_rows == 1, "{status:?}");
@@ -73,8 +81,14 @@ fn a_newer_table_is_used() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     ship_one(&config, one.path());
     server.query("ALTER TABLE newer.operations ADD COLUMN mood String DEFAULT 'fine'").unwrap();
-    server.query("ALTER TABLE newer.operations MODIFY COLUMN verdict Enum8('forward' = 1, 'deny' = 2, 'mask' = 3)").unwrap();
-    server.query("INSERT INTO newer.schema_migrations (version, name, host) VALUES (99, 'later', 'x')").unwrap();
+    server
+        .query(
+            "ALTER TABLE newer.operations MODIFY COLUMN verdict Enum8('forward' = 1, 'deny' = 2, 'mask' = 3)",
+        )
+        .unwrap();
+    server
+        .query("INSERT INTO newer.schema_migrations (version, name, host) VALUES (99, 'later', 'x')")
+        .unwrap();
     ship_one(&config, two.path());
     assert_eq!(number(server, "SELECT countIf(mood = 'fine') FROM newer.operations"), 2);
 }
@@ -82,7 +96,8 @@ fn a_newer_table_is_used() {
 #[test]
 fn a_wrong_password_is_told() {
     let (server, runtime) = (server(), runtime());
-    let right = SinkConfig { user: "audit".to_owned(), password: "secret".to_owned(), ..config(server, "passwords") };
+    let right =
+        SinkConfig { user: "audit".to_owned(), password: "secret".to_owned(), ..config(server, "passwords") };
     let dir = tempfile::tempdir().unwrap();
     ship_one(&right, dir.path());
     let wrong = SinkConfig { password: "guess".to_owned(), ..right };

@@ -8,7 +8,8 @@ fn killed_servers_lose_and_double_nothing() {
     const ROWS: u64 = 12_000;
     let mut server = ClickHouse::start().unwrap();
     let runtime = runtime();
-    let config = SinkConfig { batch_rows: 300, batch_wait: Duration::from_millis(1), ..config(&server, "outage") };
+    let config =
+        SinkConfig { batch_rows: 300, batch_wait: Duration::from_millis(1), ..config(&server, "outage") };
     let dir = tempfile::tempdir().unwrap();
     let mut spool = spool(dir.path());
     let mut sink = start(&runtime, &config, &spool);
@@ -22,7 +23,10 @@ fn killed_servers_lose_and_double_nothing() {
         server.outage().unwrap();
         wait_until("the sink notices", || sink.status().state == SinkState::WaitingToRetry);
         let status = sink.status();
-        assert!(status.last_error.is_some() && status.next_retry.is_some() && !status.is_healthy(), "{status:?}");
+        assert!(
+            status.last_error.is_some() && status.next_retry.is_some() && !status.is_healthy(),
+            "{status:?}"
+        );
         if round % 2 == 1 {
             // The host starts again as well, with whatever batch was under way.
             shipped += sink.status().shipped_rows;
@@ -39,7 +43,8 @@ fn killed_servers_lose_and_double_nothing() {
     assert_eq!((shipped, sink.status().is_healthy()), (ROWS, true));
     assert_eq!(number(&server, "SELECT count() FROM outage.operations"), ROWS);
     assert_eq!(number(&server, "SELECT uniqExact(id) FROM outage.operations"), ROWS);
-    let (ours, theirs) = (in_spool(dir.path(), &Filter::default()), in_clickhouse(&config, &Filter::default()));
+    let (ours, theirs) =
+        (in_spool(dir.path(), &Filter::default()), in_clickhouse(&config, &Filter::default()));
     assert!(ours == theirs && ours.len() as u64 == ROWS);
     runtime.block_on(sink.stop());
 }

@@ -39,7 +39,15 @@ fn both_stores_answer_alike() {
         (Filter { verdict: Some(Verdict::Deny), newest_first: true, ..Filter::default() }, 100),
         (Filter { action: Some(wire::Action::Define), ..Filter::default() }, 1),
         (Filter { since: Some(time + 60_000_000), until: Some(time + 120_000_000), ..Filter::default() }, 2),
-        (Filter { session: Some(row(1).session), target: Some("shop-db".to_owned()), user: Some("app".to_owned()), ..Filter::default() }, 508),
+        (
+            Filter {
+                session: Some(row(1).session),
+                target: Some("shop-db".to_owned()),
+                user: Some("app".to_owned()),
+                ..Filter::default()
+            },
+            508,
+        ),
         (Filter { session: Some(audit::Uuid::nil()), ..Filter::default() }, 0),
         (text("drop table orders_"), 100),
         (text("orders%2"), 0),

@@ -6,7 +6,8 @@ use crate::support::{ALLOW_ALL, Ran, Rig, clients, wait_until};
 fn status_and_doctor_say_how_it_is() {
     let rig = Rig::start(&[("all.cedar", ALLOW_ALL)]);
     rig.psql("planner", "select 1;").ok();
-    let status: serde_json::Value = serde_json::from_str(&rig.daemon.read(&["status", "--json"]).unwrap()).unwrap();
+    let status: serde_json::Value =
+        serde_json::from_str(&rig.daemon.read(&["status", "--json"]).unwrap()).unwrap();
     assert!(status["operations"]["forward"].as_u64().unwrap() >= 2, "{status:#}");
     let text = rig.daemon.read(&["status"]).unwrap();
     assert!(text.contains("not transparent, not a boundary"), "explicit listeners are marked: {text}");
@@ -33,7 +34,8 @@ fn exec_runs_in_a_cgroup_of_its_own_and_leaves_nothing() {
 fn exec_without_a_daemon_runs_nothing() {
     let mut rig = Rig::start(&[("all.cedar", ALLOW_ALL)]);
     rig.daemon.stop().unwrap();
-    let ran = Ran::run(rig.daemon.interlock(&["exec", "--agent", "planner", "--", "echo", "ran"]).env("X", "1"));
+    let ran =
+        Ran::run(rig.daemon.interlock(&["exec", "--agent", "planner", "--", "echo", "ran"]).env("X", "1"));
     assert_eq!((ran.stdout.as_str(), ran.status.code()), ("", Some(3)), "{ran:?}");
 }
 
@@ -45,7 +47,8 @@ fn tagging_and_untagging_a_running_cgroup() {
     std::fs::create_dir_all(&directory).unwrap();
     let name = format!("/{}", directory.strip_prefix(&mount).unwrap().display());
     let inside = |script: &str| {
-        let enter = format!("echo $$ > {}/cgroup.procs && exec psql -XqAt -c \"{script}\"", directory.display());
+        let enter =
+            format!("echo $$ > {}/cgroup.procs && exec psql -XqAt -c \"{script}\"", directory.display());
         Ran::run(rig.direct("sh").args(["-c", &enter]))
     };
     assert_eq!(inside("select 'free'").ok(), "free\n");
@@ -72,7 +75,9 @@ fn a_cgroup_that_a_glob_names_is_governed_when_it_appears() {
     rig.daemon.read(&["reload"]).unwrap();
     let directory = base.join("globbed-1");
     std::fs::create_dir_all(&directory).unwrap();
-    wait_until("the new cgroup to be governed", || rig.daemon.read(&["agents"]).unwrap().contains("globbed-1"));
+    wait_until("the new cgroup to be governed", || {
+        rig.daemon.read(&["agents"]).unwrap().contains("globbed-1")
+    });
     std::fs::remove_dir(&directory).unwrap();
     wait_until("it to be forgotten", || !rig.daemon.read(&["agents"]).unwrap().contains("globbed-1"));
 }
@@ -82,7 +87,8 @@ fn an_agent_cannot_reach_the_control_socket() {
     let rig = Rig::transparent(&[("all.cedar", ALLOW_ALL)]);
     let config = rig.daemon.config_path();
     let binary = rig.daemon.interlock(&[]).get_program().to_owned();
-    let free = Ran::run(rig.direct(binary.to_str().unwrap()).args(["--config", config.to_str().unwrap(), "agents"]));
+    let free =
+        Ran::run(rig.direct(binary.to_str().unwrap()).args(["--config", config.to_str().unwrap(), "agents"]));
     assert!(free.ok().contains("planner"));
     // As root, whom the socket's mode lets in.
     let mut command = rig.daemon.exec_as_we_are("planner", &binary);
@@ -94,12 +100,15 @@ fn an_agent_cannot_reach_the_control_socket() {
 #[test]
 fn audit_rows_are_followed_live_and_asked_in_every_form() {
     let rig = Rig::start(&[("all.cedar", ALLOW_ALL)]);
-    let tail = crate::support::ran::Running::start(&mut rig.daemon.interlock(&["audit", "tail", "--json"]), "");
+    let tail =
+        crate::support::ran::Running::start(&mut rig.daemon.interlock(&["audit", "tail", "--json"]), "");
     wait_until("the tail to follow", || {
         clients::psql(&mut rig.command("planner", "psql")).args(["-c", "select 'watched'"]).output().unwrap();
         tail.stdout().contains("watched")
     });
-    for (form, shows) in [("--json", "\"statement\""), ("--csv", "statement,"), ("--verdict=forward", "planner")] {
+    for (form, shows) in
+        [("--json", "\"statement\""), ("--csv", "statement,"), ("--verdict=forward", "planner")]
+    {
         assert!(rig.daemon.read(&["audit", "query", form]).unwrap().contains(shows), "{form}");
     }
     assert!(rig.rows(&["--resource", "no-such-resource"]).is_empty());

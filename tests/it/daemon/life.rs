@@ -13,14 +13,16 @@ fn setup() -> Setup {
 
 #[test]
 fn a_bad_policy_file_refuses_the_start_and_says_where() {
-    let setup = setup().policy("bad.cedar", "@id(\"x\")\npermit (principal, action == Action::\"no-such\", resource);\n");
+    let setup = setup()
+        .policy("bad.cedar", "@id(\"x\")\npermit (principal, action == Action::\"no-such\", resource);\n");
     let error = format!("{:#}", Daemon::start(setup.mode(Mode::Explicit)).unwrap_err());
     assert!(error.contains("bad.cedar:2") || error.contains("exit status: 2"), "{error}");
 }
 
 #[test]
 fn a_bad_configuration_refuses_the_start_and_says_where() {
-    let setup = Setup { more: "[audti]\ndurable = \"all\"\n".into(), ..setup().policy("all.cedar", ALLOW_ALL) };
+    let setup =
+        Setup { more: "[audti]\ndurable = \"all\"\n".into(), ..setup().policy("all.cedar", ALLOW_ALL) };
     let error = format!("{:#}", Daemon::start(setup.mode(Mode::Explicit)).unwrap_err());
     assert!(error.contains("audti") && error.contains("audit"), "{error}");
 }
@@ -31,7 +33,10 @@ fn a_second_daemon_with_the_same_directories_is_refused() {
     let second = rig.daemon.interlock(&["serve"]).output().unwrap();
     assert!(!second.status.success());
     let told = String::from_utf8_lossy(&second.stderr);
-    assert!(told.contains("another interlock daemon") && told.contains(&rig.daemon.pid().unwrap().to_string()), "{told}");
+    assert!(
+        told.contains("another interlock daemon") && told.contains(&rig.daemon.pid().unwrap().to_string()),
+        "{told}"
+    );
     assert_eq!(rig.psql("planner", "select 'undisturbed';").ok(), "undisturbed\n");
 }
 
@@ -55,7 +60,8 @@ fn a_broken_new_configuration_keeps_the_old_one_and_is_shown() {
 fn stopping_lets_running_operations_finish_within_their_time() {
     let more = "[limits]\ndrain_timeout = \"20s\"\n".to_owned();
     let mut rig = Rig::start_with(&[("all.cedar", ALLOW_ALL)], |setup| Setup { more, ..setup });
-    let running = rig.psql_running("planner", "select 'began';\nselect pg_sleep(1), 'finished';\nselect 'never asked';\n");
+    let running = rig
+        .psql_running("planner", "select 'began';\nselect pg_sleep(1), 'finished';\nselect 'never asked';\n");
     wait_until("the statement to run", || running.stdout().contains("began"));
     wait_until("the long one to be sent", || rig.server_saw("'finished'"));
     let status = rig.daemon.stop().unwrap();

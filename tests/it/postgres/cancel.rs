@@ -27,7 +27,8 @@ except psycopg2.Error as error:
     assert_eq!(rig.python("planner", script).ok(), "57014\n");
     let row = rig.row_when(&["--text", "select pg_sleep(60)", "--agent", "planner", "--action", "execute"]);
     assert_eq!(row.text("error_code"), "57014");
-    let cancel = rig.rows(&["--agent", "planner"]).into_iter().find(|row| row.text("verb") == "CANCEL").unwrap();
+    let cancel =
+        rig.rows(&["--agent", "planner"]).into_iter().find(|row| row.text("verb") == "CANCEL").unwrap();
     assert_eq!((cancel.text("verdict"), cancel.text("end")), ("forward", "done"));
 }
 

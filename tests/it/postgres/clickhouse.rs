@@ -7,9 +7,18 @@ use xtask::rack::clickhouse::ClickHouse;
 fn every_row_arrives_once_over_an_outage_and_a_killed_daemon() {
     let mut clickhouse = ClickHouse::start().unwrap();
     let url = clickhouse.url();
-    let mut rig = Rig::start_with(&[("all.cedar", ALLOW_ALL)], |setup| xtask::rack::daemon::Setup { clickhouse: Some(url), ..setup });
+    let mut rig = Rig::start_with(&[("all.cedar", ALLOW_ALL)], |setup| xtask::rack::daemon::Setup {
+        clickhouse: Some(url),
+        ..setup
+    });
     rig.psql("planner", "select 'first' as batch;\nselect 'second' as batch;").ok();
-    let count = |clickhouse: &ClickHouse| clickhouse.query("select count() from interlock.operations where statement like '%as batch%'").unwrap_or_default().trim().to_owned();
+    let count = |clickhouse: &ClickHouse| {
+        clickhouse
+            .query("select count() from interlock.operations where statement like '%as batch%'")
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
     wait_until("the first rows to arrive", || count(&clickhouse) == "2");
     clickhouse.outage().unwrap();
     rig.psql("planner", "select 'third' as batch;").ok();

@@ -105,9 +105,19 @@ fn policies_change_under_an_open_session() {
     let mut rig = rig();
     let ran = rig.psql("planner", "select count(*) from orders;");
     assert!(ran.status.success() && ran.stderr.is_empty(), "{}", ran.stderr);
-    rig.daemon.write_policy("read.cedar", "@id(\"only-connect\")\npermit (principal, action == Action::\"connect\", resource);\n").unwrap();
-    wait_until("the new policies", || rig.psql("planner", "select count(*) from orders;").stderr.contains("42501"));
+    rig.daemon
+        .write_policy(
+            "read.cedar",
+            "@id(\"only-connect\")\npermit (principal, action == Action::\"connect\", resource);\n",
+        )
+        .unwrap();
+    wait_until("the new policies", || {
+        rig.psql("planner", "select count(*) from orders;").stderr.contains("42501")
+    });
     rig.daemon.write_policy("read.cedar", "this is no policy").unwrap();
     wait_until("the refusal of the broken file", || rig.daemon.log().contains("stays in force"));
-    assert!(rig.psql("planner", "select count(*) from orders;").stderr.contains("42501"), "the ones before hold");
+    assert!(
+        rig.psql("planner", "select count(*) from orders;").stderr.contains("42501"),
+        "the ones before hold"
+    );
 }

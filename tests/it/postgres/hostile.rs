@@ -37,7 +37,9 @@ fn broken_frames_get_an_error_and_a_row() {
 #[test]
 fn unreadable_requests_are_refused_and_the_session_goes_on() {
     let rig = Rig::start(&[("all.cedar", ALLOW_ALL)]);
-    let deep = |open: &str, close: &str, n: usize| format!("select {}1{}\0", open.repeat(n), close.repeat(n)).into_bytes();
+    let deep = |open: &str, close: &str, n: usize| {
+        format!("select {}1{}\0", open.repeat(n), close.repeat(n)).into_bytes()
+    };
     let hostile = [
         frame(b'Q', i32::MAX, b"select 'two gibibytes, announced"),
         message(b'Q', b"select 'no end"),
@@ -81,7 +83,14 @@ fn a_statement_of_64_mebibytes_is_thrown_away_as_it_comes() {
     let row = rig.row_when(&["--agent", "planner", "--verdict", "deny"]);
     assert!(row.text("reason").contains("longer than the limit"), "{}", row.text("reason"));
     let status = std::fs::read_to_string(format!("/proc/{}/status", rig.daemon.pid().unwrap())).unwrap();
-    let peak: u64 = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+    let peak: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
     assert!(peak < 400 << 10, "the daemon took {peak} KiB");
 }
 
@@ -105,7 +114,9 @@ fn a_client_that_hangs_up_leaves_no_session_behind() {
     let rig = Rig::start(&[("all.cedar", ALLOW_ALL)]);
     let mut raw = Raw::connect(port(&rig), &rig.database);
     raw.send(&message(b'Q', b"select pg_sleep(1000)\0"));
-    let active = || rig.setup_sql(&format!("select count(*) from pg_stat_activity where datname = '{}' and query like '%sleep(1000)%' and pid <> pg_backend_pid()", rig.database));
+    let active = || {
+        rig.setup_sql(&format!("select count(*) from pg_stat_activity where datname = '{}' and query like '%sleep(1000)%' and pid <> pg_backend_pid()", rig.database))
+    };
     wait_until("the statement to run", || active().trim() == "1");
     drop(raw);
     let open = || rig.daemon.read(&["status", "--json"]).unwrap();

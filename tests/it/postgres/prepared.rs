@@ -21,7 +21,10 @@ fn each_execution_is_one_row_with_its_count() {
     block_on(&rig, "planner", async |client| {
         let statement = client.prepare("select id from customers where id <= $1").await.unwrap();
         for count in 1..=3_i32 {
-            assert_eq!(client.query(&statement, &[&count]).await.unwrap().len(), usize::try_from(count).unwrap());
+            assert_eq!(
+                client.query(&statement, &[&count]).await.unwrap().len(),
+                usize::try_from(count).unwrap()
+            );
         }
     });
     let rows = rig.rows_when(3, &["--agent", "planner", "--text", "id <= $1"]);

@@ -16,7 +16,10 @@ fn hundreds_of_statements_print_the_same_as_directly() {
     // psql counts input lines in its messages, and names neither database nor port: equal to the byte.
     assert_eq!(found.stdout, expected.stdout);
     assert_eq!(found.stderr, expected.stderr);
-    assert!(expected.stderr.contains("22012") && expected.stderr.contains("42P01"), "errors with their codes");
+    assert!(
+        expected.stderr.contains("22012") && expected.stderr.contains("42P01"),
+        "errors with their codes"
+    );
     let rows = governed.rows(&["--agent", "planner"]);
     assert!(rows.len() > statements * 9 / 10, "{} rows for {statements} statements", rows.len());
 }
@@ -26,7 +29,14 @@ fn hundreds_of_statements_print_the_same_as_directly() {
 fn the_bytes_themselves_are_the_same() {
     let rig = Rig::start(&[("all.cedar", ALLOW_ALL)]);
     let read_only = |line: &&str| {
-        line.starts_with("select ") && line.ends_with(';') && !["t1", "t2", "t3", "setting", "mood", "posint", "add1", "fails", "s2", "pg_sleep", "v2", "m2", "tmp", "backend"].iter().any(|word| line.contains(word))
+        line.starts_with("select ")
+            && line.ends_with(';')
+            && ![
+                "t1", "t2", "t3", "setting", "mood", "posint", "add1", "fails", "s2", "pg_sleep", "v2", "m2",
+                "tmp", "backend",
+            ]
+            .iter()
+            .any(|word| line.contains(word))
     };
     let lines: Vec<&str> = STATEMENTS.lines().filter(read_only).collect();
     assert!(lines.len() > 150, "only {}", lines.len());

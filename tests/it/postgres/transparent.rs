@@ -28,7 +28,9 @@ fn an_unknown_destination_is_refused_with_a_row() {
          try:\n  s.sendall(b'x')\n  print(len(s.recv(1)))\nexcept ConnectionError: print('reset')\n"
     );
     // The attack works where nobody is governed.
-    let free = Ran::run_with(clients::python(&mut rig.direct(clients::PYTHON)), &script.replace("s.recv(1)", "''")).ok();
+    let free =
+        Ran::run_with(clients::python(&mut rig.direct(clients::PYTHON)), &script.replace("s.recv(1)", "''"))
+            .ok();
     assert_eq!(free, "0\n");
     canary.accept().unwrap();
     let governed = rig.python("planner", &script).ok();
@@ -75,7 +77,8 @@ except psycopg2.Error:
     print('last', n, flush=True)
 ";
     let mut command = rig.command("planner", clients::PYTHON);
-    let running = crate::support::ran::Running::start(clients::python(&mut command), &clients::python_script(script));
+    let running =
+        crate::support::ran::Running::start(clients::python(&mut command), &clients::python_script(script));
     wait_until("some operations", || running.stdout().lines().count() >= 3);
     rig.daemon.kill().unwrap();
     let ran = running.end();
@@ -88,6 +91,10 @@ except psycopg2.Error:
         .collect();
     numbers.sort_unstable();
     // The last one may or may not have been sent when the daemon died.
-    assert!(numbers.len() == last || numbers.len() == last + 1, "{} rows for {last} operations", numbers.len());
+    assert!(
+        numbers.len() == last || numbers.len() == last + 1,
+        "{} rows for {last} operations",
+        numbers.len()
+    );
     assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>(), "each once");
 }

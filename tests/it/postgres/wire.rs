@@ -1,8 +1,8 @@
 //! A client that speaks the protocol byte by byte, for what no driver would send.
 
+use crate::support::PATIENCE;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use crate::support::PATIENCE;
 
 /// One raw connection.
 pub(super) struct Raw {
@@ -44,7 +44,9 @@ impl Raw {
     /// Sends bytes; the other side may have hung up.
     pub(super) fn send(&mut self, bytes: &[u8]) {
         match self.stream.write_all(bytes) {
-            Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => panic!("{error}"),
+            Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                panic!("{error}")
+            }
             _ => {}
         }
     }
@@ -70,7 +72,9 @@ impl Raw {
     pub(super) fn until_closed(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         match self.stream.read_to_end(&mut all) {
-            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}; read so far: {all:?}"),
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+                panic!("{error}; read so far: {all:?}")
+            }
             _ => all,
         }
     }
@@ -83,7 +87,9 @@ impl Raw {
     /// Parse, Bind, Describe, Execute, Sync at once.
     pub(super) fn extended(&mut self, text: &str) -> Vec<u8> {
         let parse = message(b'P', &[b"\0", text.as_bytes(), b"\0\0\0"].concat());
-        let rest = [message(b'B', &[0; 8]), message(b'D', b"P\0"), message(b'E', &[0; 5]), message(b'S', &[])].concat();
+        let rest =
+            [message(b'B', &[0; 8]), message(b'D', b"P\0"), message(b'E', &[0; 5]), message(b'S', &[])]
+                .concat();
         self.send(&[parse, rest].concat());
         self.until_ready()
     }

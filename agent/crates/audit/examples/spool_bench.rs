@@ -53,7 +53,11 @@ fn hot(maker: &Maker, options: SpoolOptions) -> Result<(), SpoolError> {
     }
     let per = |time: Duration| time.as_nanos() as u64 / ROWS;
     let cpu = cpu_ns().saturating_sub(cpu) / ROWS;
-    println!("hot: begin {} ns, finish {} ns; CPU of the thread {cpu} ns for both", per(begins), per(finishes));
+    println!(
+        "hot: begin {} ns, finish {} ns; CPU of the thread {cpu} ns for both",
+        per(begins),
+        per(finishes)
+    );
     println!("     (with making the row and three clock readings; flushes while behind: {behind})");
     Ok(())
 }
@@ -109,7 +113,11 @@ fn fold(maker: &Maker, options: SpoolOptions) -> Result<(), SpoolError> {
     spool.flush()?;
     let rate = ROWS as f64 / start.elapsed().as_secs_f64();
     let status = spool.status();
-    println!("record and fold: {rate:.0} rows/s, {} bytes/row in {} blocks", status.stored_bytes / ROWS, status.blocks);
+    println!(
+        "record and fold: {rate:.0} rows/s, {} bytes/row in {} blocks",
+        status.stored_bytes / ROWS,
+        status.blocks
+    );
     read(&dir, ROWS)?;
     let start = Instant::now();
     let mut shipped = 0;
@@ -142,13 +150,21 @@ impl Maker {
             "protocol":"postgres","user":"app","database":"shop","action":"read","verb":"SELECT",
             "resources":["table public.orders","column public.orders.id","column public.orders.total"],
             "certainty":"exact","verdict":"forward","policies":["planner-reads"],"reason":"permitted by planner-reads"}"#;
-        Self { row: audit::render::read_json(text).unwrap_or_else(|error| { eprintln!("{error}"); std::process::exit(1) }) }
+        Self {
+            row: audit::render::read_json(text).unwrap_or_else(|error| {
+                eprintln!("{error}");
+                std::process::exit(1)
+            }),
+        }
     }
 
     fn row(&self, number: u64) -> Row {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = i64::try_from(now.as_micros()).unwrap_or(0);
-        let statement = format!("SELECT id, total FROM orders WHERE customer = {} AND total > 10.5 ORDER BY id", number * 7_919 % 100_000);
+        let statement = format!(
+            "SELECT id, total FROM orders WHERE customer = {} AND total > 10.5 ORDER BY id",
+            number * 7_919 % 100_000
+        );
         Row {
             id: next_id(time),
             time,
@@ -169,5 +185,12 @@ fn cpu_ns() -> u64 {
 }
 
 fn outcome() -> Outcome {
-    Outcome { end: audit::End::Done, rows: 3, bytes_in: 92, bytes_out: 310, target_us: 180, ..Outcome::default() }
+    Outcome {
+        end: audit::End::Done,
+        rows: 3,
+        bytes_in: 92,
+        bytes_out: 310,
+        target_us: 180,
+        ..Outcome::default()
+    }
 }

@@ -25,7 +25,7 @@ pub use column::{COLUMNS, Column, Part, column};
 pub use filter::{Filter, Select};
 pub use reader::{Rows, SpoolReader};
 pub use row::{Boundary, End, Outcome, Row, Verdict, Word, next_id};
-pub use uuid::Uuid;
 pub use spool::{
     Batch, Begun, Chunk, Live, Recovery, Spool, SpoolError, SpoolOptions, SpoolStatus, Tail, Then,
 };
+pub use uuid::Uuid;

@@ -10,9 +10,9 @@
 pub mod frame;
 mod low;
 mod read;
-mod write;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use read::{BlockReader, NativeError, read_block};
 pub use write::write_block;

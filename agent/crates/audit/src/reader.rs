@@ -83,7 +83,11 @@ impl Rows<'_> {
         match (self.ready.first_key_value(), self.blocks.front()) {
             (Some(_), None) => true,
             (Some((_, row)), Some((_, bound))) => {
-                if self.filter.newest_first { row.time > *bound } else { row.time < *bound }
+                if self.filter.newest_first {
+                    row.time > *bound
+                } else {
+                    row.time < *bound
+                }
             }
             (None, _) => false,
         }
@@ -91,7 +95,8 @@ impl Rows<'_> {
 
     fn read(&mut self, id: i64) -> Result<(), SpoolError> {
         let mut select = self.snapshot.prepare_cached("SELECT data FROM block WHERE id = ?1")?;
-        let rows = select.query_row([id], |block| Ok(unpack(id, block.get_ref(0)?.as_blob().unwrap_or_default())))??;
+        let rows = select
+            .query_row([id], |block| Ok(unpack(id, block.get_ref(0)?.as_blob().unwrap_or_default())))??;
         for row in rows {
             if self.filter.matches(&row) {
                 self.ready.insert(self.filter.place(&row), row);

@@ -7,9 +7,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 use uuid::Uuid;
 
-mod time;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use time::{parse_time, show_time};
 
@@ -64,7 +64,9 @@ pub fn read_json(text: &str) -> Result<Row, String> {
 
 fn set(row: &mut Row, access: &Access, value: &Value) -> Option<()> {
     let list = |value: &Value| -> Option<Vec<Option<String>>> {
-        let text = |item: &Value| if item.is_null() { Some(None) } else { item.as_str().map(|t| Some(t.to_owned())) };
+        let text = |item: &Value| {
+            if item.is_null() { Some(None) } else { item.as_str().map(|t| Some(t.to_owned())) }
+        };
         value.as_array()?.iter().map(text).collect()
     };
     match access {
@@ -78,7 +80,8 @@ fn set(row: &mut Row, access: &Access, value: &Value) -> Option<()> {
         Access::Low(_, set) => set(row, Arc::from(value.as_str()?)),
         Access::Text(_, set) => set(row, value.as_str()?.to_owned()),
         Access::Lows(_, set) => {
-            let items: Option<Vec<Arc<str>>> = list(value)?.into_iter().map(|item| item.map(Arc::from)).collect();
+            let items: Option<Vec<Arc<str>>> =
+                list(value)?.into_iter().map(|item| item.map(Arc::from)).collect();
             set(row, items?.into());
         }
         Access::Nullables(_, set) => set(row, list(value)?),

@@ -15,7 +15,13 @@ const CHILD: &str = "INTERLOCK_SPOOL_CHILD";
 fn row(number: u64) -> Row {
     let text = r#"{"agent":"planner","target":"shop-db","destination":"::ffff:127.0.0.1","verdict":"forward","action":"read"}"#;
     let time = 1_770_000_000_000_000 + i64::try_from(number).unwrap();
-    Row { id: next_id(time), time, statement: format!("SELECT {number}"), sequence: number, ..audit::render::read_json(text).unwrap() }
+    Row {
+        id: next_id(time),
+        time,
+        statement: format!("SELECT {number}"),
+        sequence: number,
+        ..audit::render::read_json(text).unwrap()
+    }
 }
 
 fn options(dir: &Path) -> SpoolOptions {
@@ -54,7 +60,11 @@ fn child() {
                         say(format!("begun {id}\n"));
                     }
                     if open.len() > 3 {
-                        open.pop_front().unwrap().finish(Outcome { end: End::Done, rows: 1, ..Outcome::default() });
+                        open.pop_front().unwrap().finish(Outcome {
+                            end: End::Done,
+                            rows: 1,
+                            ..Outcome::default()
+                        });
                     }
                 }
             });
@@ -158,7 +168,8 @@ fn a_full_disk_refuses_and_loses_nothing() {
         .env("INTERLOCK_SPOOL_FULL", dir.path())
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let recorded = text.split("recorded ").nth(1).and_then(|rest| rest.split_whitespace().next());
     let recorded: usize = recorded.unwrap_or_else(|| panic!("{text}")).parse().unwrap();
     assert!(recorded > 300, "{recorded}");

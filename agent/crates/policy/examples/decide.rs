@@ -3,7 +3,9 @@
 //! `cargo run --release -p policy --example decide`. Policies are spread over many agents and targets, as in a real
 //! configuration; the operation reads a table and three of its columns, so plain Cedar is asked four times.
 
-use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet as Cedar, Request, RestrictedExpression};
+use cedar_policy::{
+    Authorizer, Context, Entities, EntityUid, PolicySet as Cedar, Request, RestrictedExpression,
+};
 use policy::{AgentFacts, Asked, Catalog, Effect, Place, PolicySet, Principal, Source, TargetFacts};
 use std::error::Error;
 use std::hint::black_box;
@@ -31,14 +33,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let cold_four = time(|| drop(black_box(set.rule_uncached(&asked))));
         let cold_one = time(|| drop(black_box(set.rule_uncached(&Asked { meaning: &one, ..asked }))));
         let cached = time(|| drop(black_box(set.rule(black_box(&asked)))));
-        let copies: Vec<_> = (0..20_000).map(|n| Arc::new(Meaning { fingerprint: n, ..(*four).clone() })).collect();
+        let copies: Vec<_> =
+            (0..20_000).map(|n| Arc::new(Meaning { fingerprint: n, ..(*four).clone() })).collect();
         let mut copies = copies.iter().cycle();
         let content = time(|| {
             if let Some(meaning) = copies.next() {
                 drop(black_box(set.rule(black_box(&Asked { meaning, ..asked }))));
             }
         });
-        println!("{policies:>8}   {plain:>10.1?}    {cold_four:>13.2?}   {cold_one:>12.2?}   {cached:>6.0?}   {content:>17.0?}");
+        println!(
+            "{policies:>8}   {plain:>10.1?}    {cold_four:>13.2?}   {cold_one:>12.2?}   {cached:>6.0?}   {content:>17.0?}"
+        );
     }
     Ok(())
 }
@@ -108,8 +113,10 @@ fn agent() -> Principal {
 }
 
 fn meaning(columns: usize) -> Meaning {
-    let mut accesses =
-        vec![Access { action: Action::Read, resource: Resource::new(ResourceKind::Table, &["public", "orders"]) }];
+    let mut accesses = vec![Access {
+        action: Action::Read,
+        resource: Resource::new(ResourceKind::Table, &["public", "orders"]),
+    }];
     accesses.extend(["id", "customer", "total"].iter().take(columns).map(|column| Access {
         action: Action::Read,
         resource: Resource::new(ResourceKind::Column, &["public", "orders", column]),
@@ -141,7 +148,8 @@ fn plain(text: &str) -> Result<Duration, Box<dyn Error>> {
         Ok(Request::new(who, what, EntityUid::from_str(resource)?, context.clone(), None)?)
     };
     let column = "Column::\"t0/shop/public/orders/id\"";
-    let requests = [request("Table::\"t0/shop/public/orders\"")?, request(column)?, request(column)?, request(column)?];
+    let requests =
+        [request("Table::\"t0/shop/public/orders\"")?, request(column)?, request(column)?, request(column)?];
     let authorizer = Authorizer::new();
     Ok(time(|| {
         for request in &requests {

@@ -108,7 +108,8 @@ impl Cache {
     fn far(&self, asked: &Asked<'_>) -> Option<Arc<Entry>> {
         let hash = self.hash(asked);
         let mut shard = lock(self.shard(hash)?);
-        let same = |entry: &Arc<Entry>| entry.hash == hash && entry.is_for(asked) && entry.means(asked.meaning);
+        let same =
+            |entry: &Arc<Entry>| entry.hash == hash && entry.is_for(asked) && entry.means(asked.meaning);
         if let Some(entry) = shard.young.find(hash, same) {
             return Some(Arc::clone(entry));
         }
@@ -133,7 +134,8 @@ impl Cache {
 
     fn slot(&self, asked: &Asked<'_>) -> usize {
         let address = Arc::as_ptr(asked.meaning) as usize as u64;
-        let mixed = (address ^ asked.who.hash() ^ asked.at.hash().rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (address ^ asked.who.hash() ^ asked.at.hash().rotate_left(32))
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed >> 40) as usize % NEAR
     }
 
@@ -170,7 +172,10 @@ impl Shard {
             self.young.clear();
         }
         let same = |other: &Arc<Entry>| {
-            other.hash == entry.hash && other.who == entry.who && other.at == entry.at && other.means(&entry.meaning)
+            other.hash == entry.hash
+                && other.who == entry.who
+                && other.at == entry.at
+                && other.means(&entry.meaning)
         };
         match self.young.find_mut(entry.hash, same) {
             Some(other) => *other = entry, // for another hour
@@ -184,7 +189,10 @@ impl Shard {
 /// About as many bytes as the names in it have.
 fn bytes(meaning: &Meaning) -> usize {
     let names = meaning.accesses.iter().flat_map(|access| &access.resource.path).map(|part| part.len());
-    meaning.verb.len() + meaning.doubt.len() + size_of_val(&*meaning.accesses) + names.map(|len| len + 16).sum::<usize>()
+    meaning.verb.len()
+        + meaning.doubt.len()
+        + size_of_val(&*meaning.accesses)
+        + names.map(|len| len + 16).sum::<usize>()
 }
 
 /// A panic elsewhere leaves a table of finished entries, which can still be used.

@@ -94,7 +94,8 @@ pub fn run(
     for case in &file.cases {
         for (line, what) in &case.operations {
             let meaning = meaning(case, what, sql);
-            let ruling = set.rule(&Asked { who: &case.who, at: &case.at, meaning: &meaning, hour: case.hour });
+            let ruling =
+                set.rule(&Asked { who: &case.who, at: &case.at, meaning: &meaning, hour: case.hour });
             decisive.extend(ruling.policies.iter().cloned());
             if case.expected.holds(&ruling) {
                 report.passed += 1;
@@ -137,7 +138,10 @@ fn got(ruling: &Ruling) -> String {
         Effect::Deny => "deny".to_owned(),
         Effect::Hold { groups } => format!("hold {}", groups.join(", ")),
     };
-    format!("{effect} by {}", if ruling.policies.is_empty() { "nothing".to_owned() } else { ruling.policies.join(", ") })
+    format!(
+        "{effect} by {}",
+        if ruling.policies.is_empty() { "nothing".to_owned() } else { ruling.policies.join(", ") }
+    )
 }
 
 impl Expected {

@@ -97,14 +97,7 @@ impl At {
     }
 
     fn diagnostic(&self, severity: Severity, message: String, help: String) -> Diagnostic {
-        Diagnostic {
-            file: self.file.clone(),
-            line: self.line,
-            column: self.column,
-            message,
-            help,
-            severity,
-        }
+        Diagnostic { file: self.file.clone(), line: self.line, column: self.column, message, help, severity }
     }
 }
 

@@ -97,9 +97,16 @@ impl Index {
         for (step, (kind, id)) in chain.enumerate() {
             let own_kind = *own.get_or_insert(kind.bit());
             if let Some(anchor) = self.anchors.get(&Named(kind, id)) {
-                self.collect(names, *anchor, |entry| {
-                    entry.actions & action != 0 && entry.kinds & own_kind != 0 && (step == 0 || !entry.exact)
-                }, found);
+                self.collect(
+                    names,
+                    *anchor,
+                    |entry| {
+                        entry.actions & action != 0
+                            && entry.kinds & own_kind != 0
+                            && (step == 0 || !entry.exact)
+                    },
+                    found,
+                );
             }
         }
         let own_kind = own.unwrap_or_default();

@@ -73,9 +73,12 @@ impl Hearing {
             ("hour".to_owned(), RestrictedExpression::new_long(i64::from(hour))),
             ("statements".to_owned(), RestrictedExpression::new_long(i64::from(meaning.facts.statements))),
         ];
-        let facts_given = meaning.facts.filtered.map(|is| ("filtered".to_owned(), RestrictedExpression::new_bool(is)));
+        let facts_given =
+            meaning.facts.filtered.map(|is| ("filtered".to_owned(), RestrictedExpression::new_bool(is)));
         facts.extend(facts_given);
-        facts.extend(meaning.facts.limit.map(|rows| ("limit".to_owned(), RestrictedExpression::new_long(rows))));
+        facts.extend(
+            meaning.facts.limit.map(|rows| ("limit".to_owned(), RestrictedExpression::new_long(rows))),
+        );
         facts.extend(who.task.as_ref().map(|task| {
             ("task".to_owned(), RestrictedExpression::new_entity_uid(uid(&set.model.task, task)))
         }));

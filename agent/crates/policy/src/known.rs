@@ -96,7 +96,11 @@ impl Target {
 
     /// The tagged columns (escaped) of the table with this id.
     pub(crate) fn tagged_columns(&self, table: &str) -> impl Iterator<Item = &str> {
-        below_database(table).and_then(|table| self.columns.get(table)).into_iter().flatten().map(String::as_str)
+        below_database(table)
+            .and_then(|table| self.columns.get(table))
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 }
 

@@ -11,8 +11,11 @@ use cedar_policy::Effect;
 
 /// Adds warnings about rules that never match and rules that others make pointless.
 pub(crate) fn lint(rules: &[Rule], model: &Model, known: &Known, problems: &mut Vec<Diagnostic>) {
-    let broad: Vec<(usize, &Rule)> =
-        rules.iter().enumerate().filter(|(_, rule)| !rule.reads.conditional && never(rule, model, known).is_none()).collect();
+    let broad: Vec<(usize, &Rule)> = rules
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| !rule.reads.conditional && never(rule, model, known).is_none())
+        .collect();
     for (position, rule) in rules.iter().enumerate() {
         if rule.impossible {
             continue; // the validator has said so
@@ -43,7 +46,11 @@ fn never(rule: &Rule, model: &Model, known: &Known) -> Option<(String, String)> 
     if !model.possible(scope.actions, scope.kinds) {
         return Some(("none of its actions applies to such a resource".into(), String::new()));
     }
-    if known.targets.is_empty() { None } else { scope.anchor.as_ref().and_then(|anchor| nowhere(anchor, known)) }
+    if known.targets.is_empty() {
+        None
+    } else {
+        scope.anchor.as_ref().and_then(|anchor| nowhere(anchor, known))
+    }
 }
 
 /// Why no target has what the rule's resource is in.
@@ -53,7 +60,10 @@ fn nowhere(anchor: &Anchor, known: &Known) -> Option<(String, String)> {
         Kind::Label => {
             let mut labels = targets.flat_map(|target| &target.labels).map(String::as_str);
             (!labels.clone().any(|label| label == anchor.id)).then(|| {
-                (format!("no target in the configuration has the label `{}`", anchor.id), nearest(&anchor.id, &mut labels))
+                (
+                    format!("no target in the configuration has the label `{}`", anchor.id),
+                    nearest(&anchor.id, &mut labels),
+                )
             })
         }
         Kind::Protocol => {
@@ -98,7 +108,9 @@ fn shadowed(position: usize, rule: &Rule, broad: &[(usize, &Rule)], known: &Know
 fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
     let best = known.map(|name| (distance(wanted, name), name)).min();
     match best {
-        Some((distance, name)) if distance <= 1 + wanted.chars().count() / 4 => format!("did you mean `{name}`?"),
+        Some((distance, name)) if distance <= 1 + wanted.chars().count() / 4 => {
+            format!("did you mean `{name}`?")
+        }
         _ => String::new(),
     }
 }

@@ -108,7 +108,8 @@ fn parse(source: &Source, problems: &mut Vec<Diagnostic>, parsed: &mut Vec<Parse
 
 /// Policies and templates as the file has them; Cedar numbers both `policy0`, `policy1`, …
 fn in_order(set: &PolicySet) -> Vec<(Option<&Policy>, Option<&cedar_policy::Template>)> {
-    let number = |id: &PolicyId| id.to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX);
+    let number =
+        |id: &PolicyId| id.to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX);
     let mut all: Vec<_> = set.policies().map(|policy| (number(policy.id()), Some(policy), None)).collect();
     all.extend(set.templates().map(|template| (number(template.id()), None, Some(template))));
     all.sort_by_key(|(number, ..)| *number);
@@ -117,10 +118,8 @@ fn in_order(set: &PolicySet) -> Vec<(Option<&Policy>, Option<&cedar_policy::Temp
 
 fn unparsed(source: &Source, errors: &ParseErrors, problems: &mut Vec<Diagnostic>) {
     for error in errors.iter() {
-        let at = labelled(error).map_or_else(
-            || At::file(&source.name),
-            |offset| At::offset(&source.name, &source.text, offset),
-        );
+        let at = labelled(error)
+            .map_or_else(|| At::file(&source.name), |offset| At::offset(&source.name, &source.text, offset));
         problems.push(at.error(sentence(&error.to_string()), help(error)));
     }
 }
@@ -170,23 +169,32 @@ fn validate(
     let place = |id: &PolicyId, offset: Option<usize>| {
         let parsed = by_id.get(&id.to_string())?;
         let source = sources.iter().find(|source| source.name == parsed.at.file)?;
-        Some(offset.map_or_else(|| parsed.at.clone(), |offset| At::offset(&source.name, &source.text, offset)))
+        Some(
+            offset.map_or_else(|| parsed.at.clone(), |offset| At::offset(&source.name, &source.text, offset)),
+        )
     };
     let result = Validator::new(model.schema.clone()).validate(&all, ValidationMode::Strict);
     for error in result.validation_errors() {
         let at = place(error.policy_id(), labelled(error)).unwrap_or_default();
         // The validator tries every action and resource type that the scope allows, and says the same for each.
-        if problems.iter().any(|other| (&other.file, other.line, other.column) == (&at.file, at.line, at.column)) {
+        if problems
+            .iter()
+            .any(|other| (&other.file, other.line, other.column) == (&at.file, at.line, at.column))
+        {
             continue;
         }
         let help = advice(&error.to_string()).unwrap_or_else(|| help(error));
-        problems.push(at.error(about(error.policy_id(), &error.to_string()), about_less(error.policy_id(), &help)));
+        problems.push(
+            at.error(about(error.policy_id(), &error.to_string()), about_less(error.policy_id(), &help)),
+        );
     }
     // Where no action applies, the validator says twice that the policy is impossible: the first time it says why.
     for warning in result.validation_warnings() {
         let at = place(warning.policy_id(), labelled(warning)).unwrap_or_default();
         let never = match warning {
-            ValidationWarning::InvalidActionApplication(_) => "none of its actions applies to such a resource",
+            ValidationWarning::InvalidActionApplication(_) => {
+                "none of its actions applies to such a resource"
+            }
             ValidationWarning::ImpossiblePolicy(_) => "its conditions can't be true",
             _ => {
                 problems.push(at.warning(about(warning.policy_id(), &warning.to_string()), help(warning)));

@@ -58,7 +58,11 @@ impl Model {
 
     /// The kinds that `action` applies to, as a mask; none for an unknown action.
     pub(crate) fn applies(&self, action: Action) -> u16 {
-        ACTIONS.iter().zip(self.applies).find(|(candidate, _)| **candidate == action).map_or(0, |(_, mask)| mask)
+        ACTIONS
+            .iter()
+            .zip(self.applies)
+            .find(|(candidate, _)| **candidate == action)
+            .map_or(0, |(_, mask)| mask)
     }
 
     /// Could any pair of these actions and kinds be asked for?
@@ -73,7 +77,11 @@ impl Model {
 
     /// The action's entity; none for an unknown action.
     pub(crate) fn action(&self, action: Action) -> Option<EntityUid> {
-        ACTIONS.iter().zip(&self.actions).find(|(candidate, _)| **candidate == action).map(|(_, uid)| uid.clone())
+        ACTIONS
+            .iter()
+            .zip(&self.actions)
+            .find(|(candidate, _)| **candidate == action)
+            .map(|(_, uid)| uid.clone())
     }
 }
 

@@ -46,7 +46,12 @@ impl Scope {
     /// The scope of a policy.
     pub(crate) fn of(policy: &Policy) -> Self {
         let (kinds, anchor) = resource(policy.resource_constraint());
-        Self { who: who(policy.principal_constraint()), actions: actions(policy.action_constraint()), kinds, anchor }
+        Self {
+            who: who(policy.principal_constraint()),
+            actions: actions(policy.action_constraint()),
+            kinds,
+            anchor,
+        }
     }
 
     /// Is every request of `other` also one of this? `false` if in doubt.

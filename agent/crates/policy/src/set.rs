@@ -49,7 +49,8 @@ impl PolicySet {
         for rule in &rules {
             let in_scope = rule.scope.anchor.iter().filter(|anchor| anchor.kind == Kind::Column);
             in_scope.for_each(|anchor| columns.insert(&anchor.id));
-            let in_conditions = rule.reads.entities.iter().filter(|(kind, _)| kind == Kind::Column.type_name());
+            let in_conditions =
+                rule.reads.entities.iter().filter(|(kind, _)| kind == Kind::Column.type_name());
             in_conditions.for_each(|(_, id)| columns.insert(id));
         }
         Ok(Self {

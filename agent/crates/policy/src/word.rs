@@ -23,7 +23,13 @@ pub(crate) fn permitted(set: &PolicySet, asked: &Asked<'_>, rules: &[u32]) -> Ru
 }
 
 /// It is permitted once these groups have approved it.
-pub(crate) fn held(set: &PolicySet, asked: &Asked<'_>, groups: Vec<String>, rules: &[u32], refused: &Pair) -> Ruling {
+pub(crate) fn held(
+    set: &PolicySet,
+    asked: &Asked<'_>,
+    groups: Vec<String>,
+    rules: &[u32],
+    refused: &Pair,
+) -> Ruling {
     let rules = chosen(set, rules);
     let wanted = groups.iter().map(|group| format!("`{group}`")).collect::<Vec<_>>().join(" and ");
     let reason = format!(
@@ -44,7 +50,8 @@ pub(crate) fn refused(set: &PolicySet, asked: &Asked<'_>, pair: &Pair, cause: &C
         Cause::Forbidden(rules) => {
             let rules = chosen(set, rules);
             let hint = rules.iter().find_map(|rule| rule.hint.as_deref());
-            let hint = hint.unwrap_or("a policy forbids this whatever else permits it; leave it out of the statement");
+            let hint = hint
+                .unwrap_or("a policy forbids this whatever else permits it; leave it out of the statement");
             let reason = format!("forbidden by {}: `{agent}` may not {what}{doubt}", names(&rules));
             ruling(asked, Effect::Deny, &rules, reason, hint)
         }
@@ -63,7 +70,13 @@ pub(crate) fn refused(set: &PolicySet, asked: &Asked<'_>, pair: &Pair, cause: &C
         }
         Cause::NoSuchPair => {
             let reason = format!("no policy can permit `{agent}` to {what}{doubt}");
-            ruling(asked, Effect::Deny, &[], reason, "rewrite the statement so that it can be read completely")
+            ruling(
+                asked,
+                Effect::Deny,
+                &[],
+                reason,
+                "rewrite the statement so that it can be read completely",
+            )
         }
     }
 }
@@ -71,15 +84,23 @@ pub(crate) fn refused(set: &PolicySet, asked: &Asked<'_>, pair: &Pair, cause: &C
 /// The operation could not be judged at all.
 pub(crate) fn unjudged(asked: &Asked<'_>, why: &str) -> Ruling {
     let verb: String = asked.meaning.verb.chars().take(QUOTED_MAX).collect();
-    let reason = format!("{verb} by `{}` is refused: {}{}", asked.who.agent, clipped(why), doubt(asked.meaning));
-    ruling(asked, Effect::Deny, &[], reason, "rewrite the statement, or ask whoever maintains the configuration")
+    let reason =
+        format!("{verb} by `{}` is refused: {}{}", asked.who.agent, clipped(why), doubt(asked.meaning));
+    ruling(
+        asked,
+        Effect::Deny,
+        &[],
+        reason,
+        "rewrite the statement, or ask whoever maintains the configuration",
+    )
 }
 
 fn missing(meaning: &Meaning) -> String {
     match meaning.certainty {
         Certainty::Exact => "ask whoever maintains the policies for one that permits this".to_owned(),
         Certainty::Partial | Certainty::Opaque => {
-            "write the statement so that everything in it can be resolved: plain names, no dynamic SQL".to_owned()
+            "write the statement so that everything in it can be resolved: plain names, no dynamic SQL"
+                .to_owned()
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The properties that every machine must have, each as one function that panics when it does not hold. Unit tests call
 //! them with generated input, fuzz targets with hostile input.
 
-use crate::{Command, Commands, Denial, Event, Interceptor, Observation, OpId, Options, Phase, Protocol, Question, Side, Verdict};
+use crate::{
+    Command, Commands, Denial, Event, Interceptor, Observation, OpId, Options, Phase, Protocol, Question,
+    Side, Verdict,
+};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -89,8 +92,12 @@ impl Bench {
         match command {
             Command::Send { to, bytes } => {
                 assert!(!bytes.is_empty(), "an empty send");
-                assert!(self.held.is_none() || to == Side::Client, "bytes to the target behind an open question");
-                let merged = if to == Side::Client { &mut self.seen.to_client } else { &mut self.seen.to_server };
+                assert!(
+                    self.held.is_none() || to == Side::Client,
+                    "bytes to the target behind an open question"
+                );
+                let merged =
+                    if to == Side::Client { &mut self.seen.to_client } else { &mut self.seen.to_server };
                 merged.extend_from_slice(&bytes);
             }
             Command::Ask(question) => {
@@ -138,11 +145,19 @@ pub fn hostile(protocol: &dyn Protocol, options: &Options, mut script: &[u8]) {
     bench.event(Event::Eof { from: Side::Client });
     let asked = bench.seen.asked.len();
     let sent = bench.seen.to_client.len() + bench.seen.to_server.len();
-    assert!(sent <= given + (asked + records + 2) * REPLY_BYTES_MAX, "more output than the input can explain");
+    assert!(
+        sent <= given + (asked + records + 2) * REPLY_BYTES_MAX,
+        "more output than the input can explain"
+    );
 }
 
 /// The same bytes cut anywhere give the same transcript. `turns` are what each side says in turn.
-pub fn split_invariant(protocol: &dyn Protocol, options: &Options, turns: &[(Side, Vec<u8>)], cuts: &[usize]) {
+pub fn split_invariant(
+    protocol: &dyn Protocol,
+    options: &Options,
+    turns: &[(Side, Vec<u8>)],
+    cuts: &[usize],
+) {
     let whole = run(protocol, options, turns, &[]);
     let pieces = run(protocol, options, turns, cuts);
     assert_eq!(whole.to_server, pieces.to_server, "the target got something else");
@@ -153,7 +168,12 @@ pub fn split_invariant(protocol: &dyn Protocol, options: &Options, turns: &[(Sid
 }
 
 /// Runs a conversation in which everything is released, each turn cut at `cuts` (repeated over the turn).
-pub fn run(protocol: &dyn Protocol, options: &Options, turns: &[(Side, Vec<u8>)], cuts: &[usize]) -> Transcript {
+pub fn run(
+    protocol: &dyn Protocol,
+    options: &Options,
+    turns: &[(Side, Vec<u8>)],
+    cuts: &[usize],
+) -> Transcript {
     let mut bench = Bench::new(protocol, options);
     let mut cuts = cuts.iter().copied().cycle();
     for (side, bytes) in turns {

@@ -22,7 +22,11 @@ impl Protocol for Postgres {
     /// `SSLRequest` (`sslnegotiation=direct`) looks like any TLS and is not recognised by its first bytes.
     fn detect(&self, first: &[u8]) -> Detection {
         let Some((length, code)) = first.first_chunk::<4>().zip(first.get(4..8)) else {
-            return if first.first().is_none_or(|byte| *byte == 0) { Detection::NeedMore } else { Detection::No };
+            return if first.first().is_none_or(|byte| *byte == 0) {
+                Detection::NeedMore
+            } else {
+                Detection::No
+            };
         };
         let plausible = (8..=10_000).contains(&i32::from_be_bytes(*length));
         match code {

@@ -66,7 +66,10 @@ impl<W: Write> Printer<W> {
                 }
                 render::write_csv(row, &mut text);
                 if self.terminal {
-                    text = text.chars().map(|c| if c != '\r' && c != '\n' && render::steers(c) { '\u{fffd}' } else { c }).collect();
+                    text = text
+                        .chars()
+                        .map(|c| if c != '\r' && c != '\n' && render::steers(c) { '\u{fffd}' } else { c })
+                        .collect();
                 }
             }
             Format::Table => self.table(row, &mut text),
@@ -106,7 +109,12 @@ impl<W: Write> Printer<W> {
     }
 
     fn table(&mut self, row: &Row, text: &mut String) {
-        let cells = [name(&row.agent), name(&row.target), row.verdict.word().to_owned(), row.action.word().to_owned()];
+        let cells = [
+            name(&row.agent),
+            name(&row.target),
+            row.verdict.word().to_owned(),
+            row.action.word().to_owned(),
+        ];
         for (width, cell) in self.names.iter_mut().zip(&cells) {
             *width = (*width).max(cell.chars().count());
         }
@@ -131,7 +139,13 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    fn line(&self, time: &str, [agent, target, verdict, action]: [String; 4], rows: &str, what: &str) -> String {
+    fn line(
+        &self,
+        time: &str,
+        [agent, target, verdict, action]: [String; 4],
+        rows: &str,
+        what: &str,
+    ) -> String {
         let [a, t, v, c] = self.names;
         self.cut(&format!("{time:23}  {agent:a$}  {target:t$}  {verdict:v$}  {action:c$}  {rows:>6}  {what}"))
     }
@@ -159,7 +173,9 @@ fn why(row: &Row) -> Option<String> {
         return Some(row.reason.to_string());
     }
     match row.outcome.end {
-        End::Failed | End::Refused => Some(format!("{} {}", row.outcome.error_code, row.outcome.error).trim().to_owned()),
+        End::Failed | End::Refused => {
+            Some(format!("{} {}", row.outcome.error_code, row.outcome.error).trim().to_owned())
+        }
         End::Interrupted => Some("interrupted: its end was not seen".to_owned()),
         End::Done => None,
     }
@@ -167,14 +183,22 @@ fn why(row: &Row) -> Option<String> {
 
 fn name(text: &str) -> String {
     let text = one_line(text);
-    if text.chars().count() > NAME_MAX { text.chars().take(NAME_MAX - 1).chain(['…']).collect() } else { text }
+    if text.chars().count() > NAME_MAX {
+        text.chars().take(NAME_MAX - 1).chain(['…']).collect()
+    } else {
+        text
+    }
 }
 
 /// The statement, or what there is instead of one.
 fn statement(row: &Row) -> String {
     let text = if row.statement.is_empty() { &*row.verb } else { &row.statement };
     let text = one_line(text);
-    if text.chars().count() > STATEMENT_MAX { text.chars().take(STATEMENT_MAX).chain(['…']).collect() } else { text }
+    if text.chars().count() > STATEMENT_MAX {
+        text.chars().take(STATEMENT_MAX).chain(['…']).collect()
+    } else {
+        text
+    }
 }
 
 /// Text on one line, with nothing that a terminal would obey.

@@ -168,7 +168,11 @@ impl Page {
         }
         let mut remark = io::stderr().lock();
         if self.count == 0 {
-            writeln!(remark, "no row matches{}", if *filter == Filter::default() { "" } else { " these conditions" })
+            writeln!(
+                remark,
+                "no row matches{}",
+                if *filter == Filter::default() { "" } else { " these conditions" }
+            )
         } else if filter.limit == Some(self.count) {
             writeln!(remark, "{} rows; there may be more: --limit 0 shows all", self.count)
         } else {

@@ -52,7 +52,8 @@ pub(super) fn follow<W: Write>(
                 printer.print_row(&row)
             }
             Reply::Missed(rows) => {
-                let remark = format!("({rows} rows came too fast to be shown; `interlock audit query` has them)");
+                let remark =
+                    format!("({rows} rows came too fast to be shown; `interlock audit query` has them)");
                 printer.remark(&remark)
             }
             _ => continue,

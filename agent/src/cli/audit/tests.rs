@@ -30,7 +30,11 @@ fn print(format: Format, width: Option<usize>, rows: &[Row]) -> String {
 fn times_are_understood() {
     let now: Zoned = "2026-03-01T08:30:00+01:00[Europe/Berlin]".parse().unwrap();
     let is = |text: &str, expected: &str| {
-        assert_eq!(time(text, &now), Ok(expected.parse::<jiff::Timestamp>().unwrap().as_microsecond()), "{text}");
+        assert_eq!(
+            time(text, &now),
+            Ok(expected.parse::<jiff::Timestamp>().unwrap().as_microsecond()),
+            "{text}"
+        );
     };
     is("2026-02-28T10:00:00Z", "2026-02-28T10:00:00Z");
     is("2026-02-28T10:00:00.5+02:00", "2026-02-28T08:00:00.5Z");
@@ -93,5 +97,8 @@ fn the_live_stream_is_filtered_and_says_what_it_missed() {
     let denied = Filter { verdict: Some(Verdict::Deny), ..Filter::default() };
     follow(stream.into_iter(), &denied, &mut printer).unwrap();
     let text = String::from_utf8(out).unwrap();
-    assert!(text.contains("7 rows came too fast") && text.contains("SELECT 2") && !text.contains("SELECT 1"), "{text}");
+    assert!(
+        text.contains("7 rows came too fast") && text.contains("SELECT 2") && !text.contains("SELECT 1"),
+        "{text}"
+    );
 }

@@ -33,7 +33,8 @@ fn every_field_is_a_column() {
 #[test]
 fn types_of_words_name_every_word() {
     fn kind<W: Word>() -> String {
-        let words: Vec<_> = W::ALL.iter().map(|word| format!("'{}' = {}", word.word(), word.code())).collect();
+        let words: Vec<_> =
+            W::ALL.iter().map(|word| format!("'{}' = {}", word.word(), word.code())).collect();
         format!("Enum8({})", words.join(", "))
     }
     assert_eq!(column("action").unwrap().clickhouse(), kind::<Action>());

@@ -33,8 +33,16 @@ impl Filter {
         set("`session` = {session:UUID}", "session", self.session.map(|id| id.to_string()));
         set("`verdict` = {verdict:String}", "verdict", self.verdict.map(|verdict| verdict.word().to_owned()));
         set("`action` = {action:String}", "action", self.action.map(|action| action.word().to_owned()));
-        set("`time` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')", "since", self.since.map(|t| t.to_string()));
-        set("`time` < fromUnixTimestamp64Micro({until:Int64}, 'UTC')", "until", self.until.map(|t| t.to_string()));
+        set(
+            "`time` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')",
+            "since",
+            self.since.map(|t| t.to_string()),
+        );
+        set(
+            "`time` < fromUnixTimestamp64Micro({until:Int64}, 'UTC')",
+            "until",
+            self.until.map(|t| t.to_string()),
+        );
         set(
             "arrayExists(name -> lower(name) LIKE {resource:String}, `resources`)",
             "resource",

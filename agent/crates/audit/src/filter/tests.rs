@@ -55,7 +55,10 @@ fn values_never_are_in_the_sql() {
 #[test]
 fn the_database_is_quoted() {
     let sql = Filter { limit: Some(5), newest_first: true, ..Filter::default() }.select("a`; DROP\\").sql;
-    assert!(sql.contains("FROM `a\\`; DROP\\\\`.operations ORDER BY `time` DESC, toString(`id`) DESC LIMIT 5"), "{sql}");
+    assert!(
+        sql.contains("FROM `a\\`; DROP\\\\`.operations ORDER BY `time` DESC, toString(`id`) DESC LIMIT 5"),
+        "{sql}"
+    );
 }
 
 proptest! {

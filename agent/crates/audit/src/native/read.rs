@@ -15,7 +15,9 @@ pub enum NativeError {
     #[error("the block ends early")]
     Short,
     /// A column that is not ours, or has another type.
-    #[error("column `{name}` has the type `{kind}`, which this version can't read; use the version that wrote it")]
+    #[error(
+        "column `{name}` has the type `{kind}`, which this version can't read; use the version that wrote it"
+    )]
     Column {
         /// Its name.
         name: String,
@@ -177,7 +179,8 @@ fn lengths(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<usize>> {
     let mut lengths = Vec::new();
     for _ in 0..rows {
         let end = fixed(reader)?;
-        let length = end.checked_sub(start).ok_or(NativeError::Damaged("an array that ends before it begins"))?;
+        let length =
+            end.checked_sub(start).ok_or(NativeError::Damaged("an array that ends before it begins"))?;
         lengths.push(usize::try_from(length).map_err(|_| NativeError::Short)?);
         start = end;
     }
@@ -192,7 +195,8 @@ fn fixed(reader: &mut Reader<'_>) -> Result<u64> {
 }
 
 fn size(reader: &mut Reader<'_>) -> Result<usize> {
-    usize::try_from(reader.number().ok_or(NativeError::Short)?).map_err(|_| NativeError::Damaged("a huge number"))
+    usize::try_from(reader.number().ok_or(NativeError::Short)?)
+        .map_err(|_| NativeError::Damaged("a huge number"))
 }
 
 fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// A spool whose blocks overlap in time.
 fn spool(dir: &std::path::Path) -> (Spool, Vec<Row>) {
-    let options = SpoolOptions { fold_every: Duration::from_secs(3_600), block_rows: 40, ..SpoolOptions::new(dir) };
+    let options =
+        SpoolOptions { fold_every: Duration::from_secs(3_600), block_rows: 40, ..SpoolOptions::new(dir) };
     let spool = Spool::open(options).unwrap();
     let mut rows: Vec<Row> = (0..600).map(sample).collect();
     // Each eleventh ended long after it was asked.

@@ -23,7 +23,8 @@ impl Row {
     pub(crate) fn weight(&self) -> usize {
         let binds: usize = self.binds.iter().map(|bind| 2 + bind.as_ref().map_or(0, String::len)).sum();
         let lists = [&self.resources, &self.policies];
-        let lists: usize = lists.iter().map(|list| list.iter().map(|item| 2 + item.len()).sum::<usize>()).sum();
+        let lists: usize =
+            lists.iter().map(|list| list.iter().map(|item| 2 + item.len()).sum::<usize>()).sum();
         let words = self.reason.len() + self.verb.len() + self.user.len() + self.database.len();
         self.statement.len() + binds + lists + words + self.outcome.error.len()
     }

@@ -43,7 +43,14 @@ pub(crate) fn sample(number: u64) -> Row {
 
 /// An outcome.
 pub(crate) fn done(number: u64) -> Outcome {
-    Outcome { end: End::Done, rows: number, bytes_in: 80, bytes_out: 900, target_us: 210, ..Outcome::default() }
+    Outcome {
+        end: End::Done,
+        rows: number,
+        bytes_in: 80,
+        bytes_out: 900,
+        target_us: 210,
+        ..Outcome::default()
+    }
 }
 
 fn low() -> impl Strategy<Value = Arc<str>> {
@@ -59,7 +66,13 @@ fn word<W: Word + std::fmt::Debug>() -> impl Strategy<Value = W> {
 }
 
 fn address() -> impl Strategy<Value = SocketAddr> {
-    (prop_oneof![any::<u32>().prop_map(|v4| IpAddr::V4(v4.into())), any::<u128>().prop_map(|v6| IpAddr::V6(v6.into()))], any::<u16>())
+    (
+        prop_oneof![
+            any::<u32>().prop_map(|v4| IpAddr::V4(v4.into())),
+            any::<u128>().prop_map(|v6| IpAddr::V6(v6.into()))
+        ],
+        any::<u16>(),
+    )
         .prop_map(|(ip, port)| SocketAddr::new(ip.to_canonical(), port))
 }
 
@@ -79,42 +92,53 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 /// Any row at all, within the times that text can show.
 pub(crate) fn any_row() -> impl Strategy<Value = Row> {
-    let who = (any::<u128>(), -62_135_596_800_000_000..253_402_300_800_000_000_i64, low(), low(), low(), low(), low());
-    let numbers = (any::<u32>(), any::<u32>(), any::<u128>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    let who = (
+        any::<u128>(),
+        -62_135_596_800_000_000..253_402_300_800_000_000_i64,
+        low(),
+        low(),
+        low(),
+        low(),
+        low(),
+    );
+    let numbers =
+        (any::<u32>(), any::<u32>(), any::<u128>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
     let place = (low(), address(), word(), low(), low(), low());
     let what = (word(), low(), lows(), ".{0,60}", vec(proptest::option::of(".{0,10}"), 0..4), word());
     let ruling = (word(), lows(), low());
-    (who, numbers, place, what, ruling, outcome()).prop_map(|(who, numbers, place, what, ruling, outcome)| Row {
-        id: Uuid::from_u128(who.0),
-        time: who.1,
-        host: who.2,
-        agent: who.3,
-        cgroup: who.4,
-        exe: who.5,
-        task: who.6,
-        pid: numbers.0,
-        uid: numbers.1,
-        session: Uuid::from_u128(numbers.2),
-        sequence: numbers.3,
-        statement_bytes: numbers.4,
-        fingerprint: numbers.5,
-        decision_ns: numbers.6,
-        target: place.0,
-        destination: place.1,
-        boundary: place.2,
-        protocol: place.3,
-        user: place.4,
-        database: place.5,
-        action: what.0,
-        verb: what.1,
-        resources: what.2,
-        statement: what.3,
-        binds: what.4,
-        certainty: what.5,
-        verdict: ruling.0,
-        policies: ruling.1,
-        reason: ruling.2,
-        outcome,
+    (who, numbers, place, what, ruling, outcome()).prop_map(|(who, numbers, place, what, ruling, outcome)| {
+        Row {
+            id: Uuid::from_u128(who.0),
+            time: who.1,
+            host: who.2,
+            agent: who.3,
+            cgroup: who.4,
+            exe: who.5,
+            task: who.6,
+            pid: numbers.0,
+            uid: numbers.1,
+            session: Uuid::from_u128(numbers.2),
+            sequence: numbers.3,
+            statement_bytes: numbers.4,
+            fingerprint: numbers.5,
+            decision_ns: numbers.6,
+            target: place.0,
+            destination: place.1,
+            boundary: place.2,
+            protocol: place.3,
+            user: place.4,
+            database: place.5,
+            action: what.0,
+            verb: what.1,
+            resources: what.2,
+            statement: what.3,
+            binds: what.4,
+            certainty: what.5,
+            verdict: ruling.0,
+            policies: ruling.1,
+            reason: ruling.2,
+            outcome,
+        }
     })
 }
 
@@ -122,7 +146,11 @@ pub(crate) fn any_row() -> impl Strategy<Value = Row> {
 fn a_small_row_is_not_cut() {
     let mut row = sample(3);
     row.fit(4 << 10);
-    assert_eq!(row, { let mut same = sample(3); same.id = row.id; same });
+    assert_eq!(row, {
+        let mut same = sample(3);
+        same.id = row.id;
+        same
+    });
 }
 
 #[test]
@@ -137,7 +165,10 @@ fn a_huge_row_fits_and_says_so() {
     row.fit(10_000);
     assert!(row.weight() <= 10_100, "{}", row.weight());
     assert!(row.statement.ends_with('…') && row.statement.starts_with('é'));
-    assert!(row.resources.last().unwrap().starts_with("… ") && row.binds.last().unwrap().as_ref().unwrap().ends_with("more"));
+    assert!(
+        row.resources.last().unwrap().starts_with("… ")
+            && row.binds.last().unwrap().as_ref().unwrap().ends_with("more")
+    );
 }
 
 proptest! {

@@ -9,8 +9,11 @@ fn columns() -> Vec<(String, String)> {
     for statement in MIGRATIONS.iter().flat_map(Migration::statements) {
         for line in statement.lines().map(|line| line.trim().trim_end_matches(',')) {
             let line = line.strip_prefix("ADD COLUMN IF NOT EXISTS ").unwrap_or(line);
-            let Some((name, rest)) = line.strip_prefix('`').and_then(|line| line.split_once("` ")) else { continue };
-            let kind = rest.split(" CODEC").next().unwrap_or_default().split(" AFTER").next().unwrap_or_default();
+            let Some((name, rest)) = line.strip_prefix('`').and_then(|line| line.split_once("` ")) else {
+                continue;
+            };
+            let kind =
+                rest.split(" CODEC").next().unwrap_or_default().split(" AFTER").next().unwrap_or_default();
             columns.push((name.to_owned(), kind.to_owned()));
         }
     }

@@ -20,7 +20,12 @@ pub struct Batch {
 impl Shared {
     pub(super) fn next_batch(&self, rows_max: usize) -> Result<Option<Batch>, SpoolError> {
         let taken = self.store().take_batch(rows_max)?;
-        Ok(taken.map(|taken| Batch { id: taken.id, token: taken.token, rows: taken.rows, frames: taken.frames }))
+        Ok(taken.map(|taken| Batch {
+            id: taken.id,
+            token: taken.token,
+            rows: taken.rows,
+            frames: taken.frames,
+        }))
     }
 
     pub(super) fn shipped(&self, batch: &Batch) -> Result<(), SpoolError> {

@@ -86,7 +86,8 @@ impl Folder<'_> {
         }
         let mut state = self.shared.state();
         state.waiting_rows = state.waiting_rows.saturating_sub(rows.len());
-        state.waiting_bytes = state.waiting_bytes.saturating_sub(weights.iter().map(|(_, weight)| weight).sum());
+        state.waiting_bytes =
+            state.waiting_bytes.saturating_sub(weights.iter().map(|(_, weight)| weight).sum());
         segments.into_iter().for_each(|(segment, rows)| state.journal.folded(segment, rows));
         drop(state);
         self.shared.live.publish(rows);

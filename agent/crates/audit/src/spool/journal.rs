@@ -108,7 +108,10 @@ impl Journal {
         }
         if let Err(error) = self.current.file.write_all_at(&self.buffer, self.current.written) {
             self.failing = true;
-            return Err(SpoolError::io(format!("write the journal `{}`", self.current.path.display()), &error));
+            return Err(SpoolError::io(
+                format!("write the journal `{}`", self.current.path.display()),
+                &error,
+            ));
         }
         self.failing = false;
         self.current.written += self.buffer.len() as u64;

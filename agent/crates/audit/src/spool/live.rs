@@ -106,7 +106,9 @@ impl Watcher {
                 Err(TrySendError::Disconnected(_)) => return false,
             }
         }
-        let sent = if self.missed > 0 { Err(TrySendError::Full(())) } else {
+        let sent = if self.missed > 0 {
+            Err(TrySendError::Full(()))
+        } else {
             self.sender.try_send(Live::Rows(chunk.clone())).map_err(|error| match error {
                 TrySendError::Full(_) => TrySendError::Full(()),
                 TrySendError::Disconnected(_) => TrySendError::Disconnected(()),

@@ -30,7 +30,8 @@ impl Segment {
     pub(super) fn create(dir: &Path, number: u64, mark: i64) -> Result<Self, SpoolError> {
         let path = dir.join(format!("journal-{number:012}.log"));
         let doing = |what: &str| format!("{what} the journal `{}`", path.display());
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
         let file = file.map_err(|error| SpoolError::io(doing("make"), &error))?;
         let [.., a, b, c, d] = Uuid::now_v7().into_bytes();
         let salt = u32::from_le_bytes([a, b, c, d]);

@@ -77,7 +77,9 @@ impl Shared {
         let options = options.sane();
         let dir = &options.dir;
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|error| SpoolError::io(format!("make the spool directory `{}`", dir.display()), &error))?;
+        made.map_err(|error| {
+            SpoolError::io(format!("make the spool directory `{}`", dir.display()), &error)
+        })?;
         let lock = lock(&options)?;
         let mut store = Store::open(dir)?;
         let (recovery, last) = recover::recover(&options, &mut store)?;
@@ -188,8 +190,12 @@ impl Shared {
             )));
         }
         if state.waiting_bytes > self.options.waiting_bytes_max {
-            let why = state.fold_error.as_ref().map_or(String::new(), |error| format!("; storing failed: {error}"));
-            return Err(SpoolError::Behind(format!("{} finished rows are not stored yet{why}", state.waiting_rows)));
+            let why =
+                state.fold_error.as_ref().map_or(String::new(), |error| format!("; storing failed: {error}"));
+            return Err(SpoolError::Behind(format!(
+                "{} finished rows are not stored yet{why}",
+                state.waiting_rows
+            )));
         }
         if state.open.len() >= self.options.open_max {
             return Err(SpoolError::Behind(format!("{} operations are under way", state.open.len())));

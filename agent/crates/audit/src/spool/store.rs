@@ -119,8 +119,10 @@ impl Store {
         }
         let transaction = self.sqlite.transaction()?;
         transaction.execute_batch(include_str!("store/layout.sql"))?;
-        transaction
-            .execute("INSERT INTO meta (key, value) VALUES ('spool', ?1)", [Uuid::now_v7().simple().to_string()])?;
+        transaction.execute(
+            "INSERT INTO meta (key, value) VALUES ('spool', ?1)",
+            [Uuid::now_v7().simple().to_string()],
+        )?;
         transaction.pragma_update(None, "user_version", LAYOUT)?;
         transaction.commit()?;
         Ok(())
@@ -178,13 +180,16 @@ impl Store {
 
     /// The number of the newest block ever; 0 before the first.
     pub(super) fn newest_block(&self) -> Result<i64, SpoolError> {
-        let newest = self.sqlite.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'block'", [], |row| row.get(0));
+        let newest =
+            self.sqlite
+                .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'block'", [], |row| row.get(0));
         Ok(newest.optional()?.unwrap_or(0))
     }
 
     /// The ids of all rows in blocks after this one.
     pub(super) fn ids_after(&self, mark: i64, mut found: impl FnMut(Uuid)) -> Result<(), SpoolError> {
-        let mut select = self.sqlite.prepare("SELECT id, data FROM block WHERE id > ?1 AND ship <> ?2 ORDER BY id")?;
+        let mut select =
+            self.sqlite.prepare("SELECT id, data FROM block WHERE id > ?1 AND ship <> ?2 ORDER BY id")?;
         let mut blocks = select.query([mark, ship_state::DAMAGED])?;
         while let Some(block) = blocks.next()? {
             // A damaged block can't say what it holds: its rows would be folded once more if the journal has them,
@@ -225,8 +230,10 @@ impl Store {
     }
 
     fn meta(&self, key: &str) -> Result<u64, SpoolError> {
-        let value: Option<i64> =
-            self.sqlite.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?;
+        let value: Option<i64> = self
+            .sqlite
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+            .optional()?;
         Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
     }
 }

@@ -60,7 +60,10 @@ fn rows_come_back_whole() {
     spool.flush().unwrap();
     assert_eq!(read(dir.path()), rows);
     let status = spool.status();
-    assert_eq!((status.begun_rows, status.open_rows, status.waiting_rows, status.stored_rows), (300, 0, 0, 300));
+    assert_eq!(
+        (status.begun_rows, status.open_rows, status.waiting_rows, status.stored_rows),
+        (300, 0, 0, 300)
+    );
     assert_eq!(status.error, None);
     drop(spool);
     let again = Spool::open(SpoolOptions::new(dir.path())).unwrap();
@@ -110,8 +113,11 @@ fn a_missing_spool_is_named() {
 #[test]
 fn many_threads_lose_and_double_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let options =
-        SpoolOptions { segment_bytes: 64 << 10, fold_every: Duration::from_millis(5), ..SpoolOptions::new(dir.path()) };
+    let options = SpoolOptions {
+        segment_bytes: 64 << 10,
+        fold_every: Duration::from_millis(5),
+        ..SpoolOptions::new(dir.path())
+    };
     let spool = Spool::open(options).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..8_u64 {

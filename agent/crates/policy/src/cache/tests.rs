@@ -5,7 +5,8 @@ use crate::ruling::Effect;
 use wire::{Access, Action, Certainty, Facts, Resource, ResourceKind};
 
 fn meaning(table: &str) -> Arc<Meaning> {
-    let access = Access { action: Action::Read, resource: Resource::new(ResourceKind::Table, &["public", table]) };
+    let access =
+        Access { action: Action::Read, resource: Resource::new(ResourceKind::Table, &["public", table]) };
     Arc::new(Meaning {
         accesses: Box::new([access]),
         certainty: Certainty::Exact,
@@ -56,7 +57,9 @@ fn what_differs_is_not_confused() {
     let (who_a, at, first) = (who("a"), place("d"), meaning("x"));
     let asked = Asked { who: &who_a, at: &at, meaning: &first, hour: 1 };
     cache.put(&asked, false, &ruling("r"));
-    for other in [who("b"), who_a.clone().on_task(Some("t".into())), who_a.clone().in_container(Some("c".into()))] {
+    for other in
+        [who("b"), who_a.clone().on_task(Some("t".into())), who_a.clone().in_container(Some("c".into()))]
+    {
         assert_eq!(found(&cache, &Asked { who: &other, ..asked }), None);
     }
     let mut tampered = who_a.clone();
@@ -103,7 +106,8 @@ fn entries_are_bounded_and_the_recently_used_stay() {
             assert!(found(&cache, &Asked { meaning: &content, ..asked }).is_some(), "used often, after {n}");
         }
     }
-    let entries: usize = cache.far.iter().map(|shard| lock(shard)).map(|shard| shard.young.len() + shard.old.len()).sum();
+    let entries: usize =
+        cache.far.iter().map(|shard| lock(shard)).map(|shard| shard.young.len() + shard.old.len()).sum();
     assert!(entries <= SHARDS * 2 * HALF, "{entries}");
 }
 

@@ -169,7 +169,12 @@ impl Reader {
                         self.draft()?.expected = Some(expected);
                     }
                     "as" | "on" | "with" => self.set(word, rest, &items)?,
-                    _ => return Err((format!("`{word}` begins no line of a case file"), format!("lines begin with {WORDS}"))),
+                    _ => {
+                        return Err((
+                            format!("`{word}` begins no line of a case file"),
+                            format!("lines begin with {WORDS}"),
+                        ));
+                    }
                 }
             }
         }
@@ -183,7 +188,8 @@ impl Reader {
 
     fn more_sql(&mut self, more: &str) -> Result<(), Wrong> {
         let last = self.draft()?.sql.last_mut();
-        let (_, text) = last.ok_or_else(|| ("nothing to go on with".to_owned(), "begin with a `sql` line".to_owned()))?;
+        let (_, text) =
+            last.ok_or_else(|| ("nothing to go on with".to_owned(), "begin with a `sql` line".to_owned()))?;
         text.push('\n');
         text.push_str(more);
         Ok(())
@@ -191,7 +197,8 @@ impl Reader {
 
     fn declare(&mut self, word: &str, items: &[&str]) -> Result<(), Wrong> {
         if self.draft.is_some() {
-            let help = "declare agents, targets and tags before the first case; within one, `as` names its agent";
+            let help =
+                "declare agents, targets and tags before the first case; within one, `as` names its agent";
             return Err((format!("`{word}` within a case"), help.to_owned()));
         }
         let owned = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
@@ -213,7 +220,8 @@ impl Reader {
                 found.tags.push(((*named).to_owned(), owned(tags)));
             }
             _ => {
-                let help = "write `agent NAME ROLE…`, `target NAME PROTOCOL LABEL…` or `tag TARGET TABLE TAG…`";
+                let help =
+                    "write `agent NAME ROLE…`, `target NAME PROTOCOL LABEL…` or `tag TARGET TABLE TAG…`";
                 return Err((format!("`{word}` lacks something"), help.to_owned()));
             }
         }
@@ -231,7 +239,10 @@ impl Reader {
             ("with", [name, ..]) => {
                 let value = rest.split_once(char::is_whitespace).map_or("", |(_, value)| value.trim());
                 draft.fact(name, value).ok_or_else(|| {
-                    (format!("`{value}` is no {name}, or there is no such fact"), format!("facts are {FACTS}"))
+                    (
+                        format!("`{value}` is no {name}, or there is no such fact"),
+                        format!("facts are {FACTS}"),
+                    )
                 })?;
             }
             _ => {
@@ -277,8 +288,12 @@ impl Draft {
     fn finish(self) -> Result<Case, Wrong> {
         let lacks = |what: &str, help: &str| (format!("case `{}` lacks {what}", self.title), help.to_owned());
         let agent = self.agent.as_deref().ok_or_else(|| lacks("an agent", "add `as AGENT`"))?;
-        let (target, database) = self.place.as_ref().ok_or_else(|| lacks("a place", "add `on TARGET/DATABASE`"))?;
-        let expected = self.expected.clone().ok_or_else(|| lacks("what to expect", "add `expect forward` or `expect deny`"))?;
+        let (target, database) =
+            self.place.as_ref().ok_or_else(|| lacks("a place", "add `on TARGET/DATABASE`"))?;
+        let expected = self
+            .expected
+            .clone()
+            .ok_or_else(|| lacks("what to expect", "add `expect forward` or `expect deny`"))?;
         if self.sql.is_empty() && self.does.is_empty() {
             return Err(lacks("an operation", "add `sql` or `does`"));
         }
@@ -330,7 +345,9 @@ fn access(text: &str) -> Result<Access, Wrong> {
     let help = || "write `does ACTION KIND NAME`, such as `does read table public.orders`".to_owned();
     let wrong = || (format!("`{text}` is no access"), help());
     let mut words = text.split_whitespace();
-    let action = words.next().and_then(|word| if word == "unknown" { Some(Action::Unknown) } else { action_named(word) });
+    let action = words
+        .next()
+        .and_then(|word| if word == "unknown" { Some(Action::Unknown) } else { action_named(word) });
     let kind = words.next().and_then(kind_named);
     let path = match words.next() {
         None => Vec::new(),
@@ -372,7 +389,8 @@ fn expected(text: &str) -> Result<Expected, Wrong> {
             Effect::Hold { groups }
         }
         _ => {
-            let help = "write `expect forward`, `expect deny` or `expect hold GROUP…`, then perhaps `by POLICY…`";
+            let help =
+                "write `expect forward`, `expect deny` or `expect hold GROUP…`, then perhaps `by POLICY…`";
             return Err((format!("`{text}` can't be expected"), help.to_owned()));
         }
     };

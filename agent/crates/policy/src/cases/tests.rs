@@ -68,7 +68,8 @@ fn sources(cases: &str) -> (Source, [Source; 1]) {
 /// Takes what it is given for the name of a table that is read.
 fn sql(text: &str, path: &[String], user: &str) -> Arc<Meaning> {
     assert_eq!((path.join(" ").as_str(), user), ("pg_catalog public", "postgres"));
-    let access = Access { action: Action::Read, resource: Resource::new(ResourceKind::Table, &["public", text]) };
+    let access =
+        Access { action: Action::Read, resource: Resource::new(ResourceKind::Table, &["public", text]) };
     Arc::new(Meaning {
         accesses: Box::new([access]),
         certainty: Certainty::Exact,
@@ -92,7 +93,9 @@ fn cases_pass() {
 
 #[test]
 fn failures_say_expected_got_and_why() {
-    let cases = CASES.replace("expect forward by read", "expect deny by no-cards").replace("expect hold dba", "expect hold owner");
+    let cases = CASES
+        .replace("expect forward by read", "expect deny by no-cards")
+        .replace("expect hold dba", "expect hold owner");
     let report = report(&cases).unwrap();
     let shown: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -100,7 +103,11 @@ fn failures_say_expected_got_and_why() {
         "x.case:11: planners read: read table public.orders, read column public.orders.id by `planner`\n  \
          expected  deny by no-cards\n  got       forward by read\n  because   permitted by `read`"
     );
-    assert!(shown[1].contains("expected  hold owner by delete\n  got       hold dba by delete"), "{}", shown[1]);
+    assert!(
+        shown[1].contains("expected  hold owner by delete\n  got       hold dba by delete"),
+        "{}",
+        shown[1]
+    );
     assert_eq!(shown.len(), 2);
 }
 

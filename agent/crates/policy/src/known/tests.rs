@@ -9,8 +9,7 @@ fn target(tags: &[(&str, &[&str])]) -> (Target, Vec<Diagnostic>) {
         .iter()
         .map(|(named, tags)| ((*named).to_owned(), tags.iter().map(|tag| (*tag).to_owned()).collect()))
         .collect();
-    let facts =
-        TargetFacts { name: "t".into(), protocol: "postgres".into(), labels: Vec::new(), tags };
+    let facts = TargetFacts { name: "t".into(), protocol: "postgres".into(), labels: Vec::new(), tags };
     (Target::new(&facts, &mut problems), problems)
 }
 

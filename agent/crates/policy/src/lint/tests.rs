@@ -29,7 +29,10 @@ fn warnings_with(text: &str, catalog: &Catalog) -> Vec<String> {
         })
         .collect();
     let set = PolicySet::load(&[Source { name: "x.cedar".into(), text }], catalog).unwrap();
-    set.warnings().iter().map(|warning| format!("{}: {} {}", warning.line, warning.message, warning.help)).collect()
+    set.warnings()
+        .iter()
+        .map(|warning| format!("{}: {} {}", warning.line, warning.message, warning.help))
+        .collect()
 }
 
 fn warnings(text: &str) -> Vec<String> {
@@ -79,7 +82,8 @@ fn pairs_that_the_schema_lacks() {
     assert!(found.len() == 1 && found[0].contains("none of its actions applies"), "{found:?}");
     let found = warnings(r#"permit(principal, action == Action::"read", resource) when { 1 == 2 }"#);
     assert!(found.len() == 1 && found[0].contains("can't be true"), "{found:?}");
-    let found = warnings(r#"permit(principal, action == Action::"execute", resource in Table::"shop-db/a/b/c")"#);
+    let found =
+        warnings(r#"permit(principal, action == Action::"execute", resource in Table::"shop-db/a/b/c")"#);
     assert_eq!(found.len(), 1, "{found:?}");
 }
 
@@ -122,7 +126,9 @@ fn partly_covered_is_not_shadowed() {
 
 #[test]
 fn distances() {
-    for (one, other, expected) in [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("planner", "planer", 1)] {
+    for (one, other, expected) in
+        [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("planner", "planer", 1)]
+    {
         assert_eq!(distance(one, other), expected, "{one} {other}");
         assert_eq!(distance(other, one), expected, "{other} {one}");
     }

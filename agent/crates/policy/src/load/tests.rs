@@ -33,7 +33,8 @@ fn an_id_is_required_where_the_policy_begins() {
 fn ids_are_unique_over_all_files() {
     let text = "@id(\"a\") permit (principal, action, resource);";
     let source = |name: &str| Source { name: name.into(), text: format!("\n{text}") };
-    let found = PolicySet::load(&[source("one.cedar"), source("two.cedar")], &Catalog::default()).expect_err("twice");
+    let found =
+        PolicySet::load(&[source("one.cedar"), source("two.cedar")], &Catalog::default()).expect_err("twice");
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!((found[0].file.as_str(), found[0].line, found[0].column), ("two.cedar", 2, 1));
     assert!(found[0].message.contains("`a`") && found[0].help.contains("one.cedar:2:1"));
@@ -100,7 +101,8 @@ fn annotations() {
     let error = only("@id(\"a\") @record(\"all\") permit (principal, action, resource);");
     assert!(error.help.contains("@record(\"binds\")"));
     let text = "@id(\"a\") @recrod(\"binds\") permit (principal, action, resource);";
-    let set = PolicySet::load(&[Source { name: "p".into(), text: text.into() }], &Catalog::default()).unwrap();
+    let set =
+        PolicySet::load(&[Source { name: "p".into(), text: text.into() }], &Catalog::default()).unwrap();
     assert!(set.warnings()[0].message.contains("@recrod"), "{:?}", set.warnings());
 }
 

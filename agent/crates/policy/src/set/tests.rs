@@ -102,7 +102,10 @@ fn a_permit_names_itself() {
     assert_eq!(ids(&ruling), ["planners-read"]);
     assert_eq!(&*ruling.reason, "permitted by `planners-read`");
     let resources: Vec<&str> = ruling.resources.iter().map(|resource| &**resource).collect();
-    assert_eq!(resources, ["read table shop-db/shop/public/orders", "read column shop-db/shop/public/orders/id"]);
+    assert_eq!(
+        resources,
+        ["read table shop-db/shop/public/orders", "read column shop-db/shop/public/orders/id"]
+    );
 }
 
 #[test]
@@ -213,7 +216,8 @@ fn what_is_not_understood_is_never_permitted() {
 #[test]
 fn pairs_without_a_place_in_the_schema_are_never_permitted() {
     let set = load(r#"@id("p") permit (principal, action, resource);"#);
-    let ruling = rule(&set, "planner", meaning(vec![access(Action::Execute, ResourceKind::Table, &["a", "b"])]));
+    let ruling =
+        rule(&set, "planner", meaning(vec![access(Action::Execute, ResourceKind::Table, &["a", "b"])]));
     assert_eq!(ruling.effect, Effect::Deny);
     assert!(ruling.reason.starts_with("no policy can permit"), "{}", ruling.reason);
     for bad in [&["public"][..], &["a", "b", "c", "d"]] {
@@ -270,7 +274,10 @@ fn holds_for_the_smallest_set_of_groups() {
     assert_eq!(held(on(Action::Delete, "orders")), "dba");
     assert_eq!(held(on(Action::Write, "orders")), "dba owner");
     assert_eq!(held(on(Action::Read, "customers")), "privacy");
-    let mixed = meaning(vec![read("customers"), access(Action::Delete, ResourceKind::Table, &["public", "customers"])]);
+    let mixed = meaning(vec![
+        read("customers"),
+        access(Action::Delete, ResourceKind::Table, &["public", "customers"]),
+    ]);
     assert_eq!(held(mixed), "dba privacy", "all of the operation must be permitted");
     assert_eq!(rule(&set, "planner", on(Action::Delete, "payments")).effect, Effect::Deny);
     assert_eq!(rule(&set, "planner", on(Action::Define, "orders")).effect, Effect::Deny);
@@ -287,7 +294,13 @@ fn the_hour_counts_where_a_policy_reads_it() {
     let set = load(
         r#"@id("day") permit (principal, action == Action::"read", resource) when { context.hour >= 8 && context.hour < 18 };"#,
     );
-    for (hour, effect) in [(7, Effect::Deny), (8, Effect::Forward), (17, Effect::Forward), (18, Effect::Deny), (8, Effect::Forward)] {
+    for (hour, effect) in [
+        (7, Effect::Deny),
+        (8, Effect::Forward),
+        (17, Effect::Forward),
+        (18, Effect::Deny),
+        (8, Effect::Forward),
+    ] {
         assert_eq!(rule_at(&set, "planner", meaning(vec![read("orders")]), hour).effect, effect, "at {hour}");
     }
 }
@@ -300,7 +313,8 @@ fn tasks_and_containers_are_seen() {
     );
     let at = Place::new("shop-db".into(), "shop".into());
     let meaning = Arc::new(meaning(vec![read("orders")]));
-    let effect = |who: &Principal| set.rule(&Asked { who, at: &at, meaning: &meaning, hour: 0 }).effect.clone();
+    let effect =
+        |who: &Principal| set.rule(&Asked { who, at: &at, meaning: &meaning, hour: 0 }).effect.clone();
     assert_eq!(effect(&who("planner")), Effect::Deny);
     let inside = who("planner").in_container(Some("c1".into()));
     assert_eq!(effect(&inside), Effect::Deny);

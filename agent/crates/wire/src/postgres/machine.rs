@@ -27,8 +27,8 @@ use super::reply::{self, Expected, Kind, ReplyQueue, Severity};
 use super::sql::{Reading, Scope};
 use super::startup::Login;
 use crate::{
-    CancelKey, Command, Commands, Event, Interceptor, Limits, Meaning, Observation, OpEnd, OpId, Operation, Options, Phase,
-    Question, Shared, Side, WireError,
+    CancelKey, Command, Commands, Event, Interceptor, Limits, Meaning, Observation, OpEnd, OpId, Operation,
+    Options, Phase, Question, Shared, Side, WireError,
 };
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -50,13 +50,31 @@ enum State {
 enum Held {
     Login(Box<Login>, Bytes),
     Cancel(Bytes),
-    Query { message: Bytes, reading: Arc<Reading> },
-    Parse { message: Bytes, name: Bytes, text: Bytes },
-    Bind { message: Bytes, portal: Bytes, reading: Option<Arc<Reading>> },
-    Execute { message: Bytes },
-    Function { message: Bytes },
+    Query {
+        message: Bytes,
+        reading: Arc<Reading>,
+    },
+    Parse {
+        message: Bytes,
+        name: Bytes,
+        text: Bytes,
+    },
+    Bind {
+        message: Bytes,
+        portal: Bytes,
+        reading: Option<Arc<Reading>>,
+    },
+    Execute {
+        message: Bytes,
+    },
+    Function {
+        message: Bytes,
+    },
     /// Too long to keep, or malformed: never released. Bytes of it that are still to be thrown away.
-    Unreleasable { rest: usize, simple: bool },
+    Unreleasable {
+        rest: usize,
+        simple: bool,
+    },
 }
 
 /// What a prepared statement's name stands for.

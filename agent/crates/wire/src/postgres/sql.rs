@@ -109,8 +109,11 @@ struct Shared {
 impl Reader {
     /// A reader with an empty cache. Of `limits` it takes `statement_bytes_max` and `nesting_max`.
     pub fn new(limits: &Limits) -> Self {
-        let shared =
-            Shared { cache: Cache::new(), bytes_max: limits.statement_bytes_max, nesting_max: limits.nesting_max };
+        let shared = Shared {
+            cache: Cache::new(),
+            bytes_max: limits.statement_bytes_max,
+            nesting_max: limits.nesting_max,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -146,7 +149,12 @@ impl Reader {
             Err(_) => return (unreadable("the statement is not UTF-8"), Vec::new()),
         };
         if !lexer::is_readable(text.as_bytes(), self.shared.nesting_max) {
-            return (unreadable("the statement is nested deeper than `nesting_max`, or has a very long run of operator characters"), Vec::new());
+            return (
+                unreadable(
+                    "the statement is nested deeper than `nesting_max`, or has a very long run of operator characters",
+                ),
+                Vec::new(),
+            );
         }
         parse::with_tree(text, |parsed| match parsed {
             Ok(tree) => walk::read(scope, &tree, parse::fingerprint(text), self.shared.nesting_max),
@@ -158,7 +166,8 @@ impl Reader {
 /// Only plain reads and writes of data are shared between statements that differ in constants.
 fn shareable(reading: &Reading) -> bool {
     let plain = |verb: &str| {
-        matches!(verb, "INSERT" | "UPDATE" | "DELETE" | "VALUES") || verb.starts_with("SELECT") && verb != "SELECT INTO"
+        matches!(verb, "INSERT" | "UPDATE" | "DELETE" | "VALUES")
+            || verb.starts_with("SELECT") && verb != "SELECT INTO"
     };
     reading.statements == 1 && reading.effects.is_empty() && plain(&reading.meaning.verb)
 }

@@ -65,7 +65,8 @@ fn cancel(fields: &mut Fields<'_>, packet: &Bytes) -> Option<CancelKey> {
     let process = u32::from_be_bytes(fields.i32()?.to_be_bytes());
     // Four bytes up to protocol 3.0, up to 256 from 3.2 on.
     let secret = fields.0;
-    (!secret.is_empty() && secret.len() <= 256).then(|| CancelKey { process, secret: packet.slice_ref(secret) })
+    (!secret.is_empty() && secret.len() <= 256)
+        .then(|| CancelKey { process, secret: packet.slice_ref(secret) })
 }
 
 fn login(mut fields: Fields<'_>) -> Option<Login> {

@@ -26,10 +26,11 @@ impl Store {
     }
 
     fn merge_once(&mut self, ship: i64, of_level: u32, block_rows: usize) -> Result<bool, SpoolError> {
-        let mut select = self
-            .sqlite
-            .prepare_cached("SELECT id, rows FROM block WHERE ship = ?1 AND level = ?2 ORDER BY id LIMIT ?3")?;
-        let found = select.query_map(params![ship, of_level, FAN_IN as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut select = self.sqlite.prepare_cached(
+            "SELECT id, rows FROM block WHERE ship = ?1 AND level = ?2 ORDER BY id LIMIT ?3",
+        )?;
+        let found =
+            select.query_map(params![ship, of_level, FAN_IN as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let found: Vec<(i64, usize)> = found.collect::<Result<_, _>>()?;
         drop(select);
         let mut sum = 0;
@@ -51,11 +52,14 @@ impl Store {
             let mut rows: Vec<Box<Row>> = Vec::new();
             let (mut folded, mut before) = (i64::MAX, 0_u64);
             for id in ids {
-                let mut select = transaction.prepare_cached("SELECT data, folded FROM block WHERE id = ?1")?;
-                let (data, time): (Vec<u8>, i64) = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let mut select =
+                    transaction.prepare_cached("SELECT data, folded FROM block WHERE id = ?1")?;
+                let (data, time): (Vec<u8>, i64) =
+                    select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 let Ok(block) = unpack(*id, &data) else {
                     // Leave it out of this and every later attempt.
-                    transaction.execute("UPDATE block SET ship = ?2 WHERE id = ?1", [*id, ship_state::DAMAGED])?;
+                    transaction
+                        .execute("UPDATE block SET ship = ?2 WHERE id = ?1", [*id, ship_state::DAMAGED])?;
                     return Ok((0, 0));
                 };
                 before += data.len() as u64;

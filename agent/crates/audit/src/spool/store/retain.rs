@@ -21,8 +21,11 @@ impl Store {
         let total = self.bytes;
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
         let (left, gone) = self.transact(|transaction| {
-            let now: i64 =
-                transaction.query_row("SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)", [], |row| row.get(0))?;
+            let now: i64 = transaction.query_row(
+                "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+                [],
+                |row| row.get(0),
+            )?;
             let (mut left, mut gone) = (total, 0);
             for _ in 0..many {
                 let oldest: Option<(i64, i64, u64, u64)> = transaction

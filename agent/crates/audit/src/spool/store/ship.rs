@@ -23,7 +23,9 @@ impl Store {
         loop {
             let under_way: Option<(i64, String)> = self
                 .sqlite
-                .query_row("SELECT id, token FROM batch ORDER BY id LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row("SELECT id, token FROM batch ORDER BY id LIMIT 1", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .optional()?;
             match under_way {
                 Some((id, token)) => return self.load(id, token).map(Some),
@@ -34,7 +36,8 @@ impl Store {
     }
 
     fn load(&self, id: i64, token: String) -> Result<Taken, SpoolError> {
-        let mut select = self.sqlite.prepare_cached("SELECT rows, data FROM block WHERE batch = ?1 ORDER BY id")?;
+        let mut select =
+            self.sqlite.prepare_cached("SELECT rows, data FROM block WHERE batch = ?1 ORDER BY id")?;
         let mut blocks = select.query([id])?;
         let mut taken = Taken { id, token, rows: 0, frames: Vec::new() };
         while let Some(block) = blocks.next()? {
@@ -56,8 +59,10 @@ impl Store {
             }
             transaction.execute("INSERT INTO batch (token) VALUES (?1)", [format!("{spool}-new")])?;
             let id = transaction.last_insert_rowid();
-            transaction.execute("UPDATE batch SET token = ?1 WHERE id = ?2", params![format!("{spool}-{id}"), id])?;
-            let mut update = transaction.prepare_cached("UPDATE block SET ship = ?1, batch = ?2 WHERE id = ?3")?;
+            transaction
+                .execute("UPDATE batch SET token = ?1 WHERE id = ?2", params![format!("{spool}-{id}"), id])?;
+            let mut update =
+                transaction.prepare_cached("UPDATE block SET ship = ?1, batch = ?2 WHERE id = ?3")?;
             for block in chosen {
                 update.execute([ship_state::IN_BATCH, id, block])?;
             }
@@ -73,7 +78,10 @@ impl Store {
                 [id, ship_state::IN_BATCH],
                 |row| row.get(0),
             )?;
-            transaction.execute("UPDATE block SET ship = ?1, batch = NULL WHERE batch = ?2", [ship_state::SHIPPED, id])?;
+            transaction.execute(
+                "UPDATE block SET ship = ?1, batch = NULL WHERE batch = ?2",
+                [ship_state::SHIPPED, id],
+            )?;
             transaction.execute("DELETE FROM batch WHERE id = ?1", [id])?;
             add(transaction, "shipped_rows", rows)
         })
@@ -92,7 +100,9 @@ fn choose(transaction: &Transaction<'_>, rows_max: usize) -> Result<Vec<i64>, Sp
         let id: i64 = block.get(0)?;
         rows += block.get::<_, u64>(1)?;
         bytes += block.get::<_, u64>(2)?;
-        if !chosen.is_empty() && (rows > rows_max as u64 || bytes > BATCH_BYTES || chosen.len() >= BATCH_BLOCKS) {
+        if !chosen.is_empty()
+            && (rows > rows_max as u64 || bytes > BATCH_BYTES || chosen.len() >= BATCH_BLOCKS)
+        {
             break;
         }
         match frame::check(block.get_ref(3)?.as_blob().unwrap_or_default()) {

@@ -20,7 +20,11 @@ fn left() -> (TempDir, Vec<Row>) {
     let expected = rows
         .into_iter()
         .enumerate()
-        .map(|(index, row)| if matches!(index, 2 | 3) { Row { outcome: Outcome::default(), ..row } } else { row })
+        .map(
+            |(index, row)| {
+                if matches!(index, 2 | 3) { Row { outcome: Outcome::default(), ..row } } else { row }
+            },
+        )
         .collect();
     (copy, expected)
 }

@@ -103,14 +103,22 @@ fn only_what_has_arrived_expires() {
     let long = (Duration::from_secs(3_600), u64::MAX);
     let mut store = Store::open(dir.path()).unwrap();
     assert_eq!(store.retain(long, false, i64::MAX, 10).unwrap(), 0, "young and small");
-    assert_eq!(store.retain((Duration::ZERO, u64::MAX), false, 0, 10).unwrap(), 0, "the journal may have them");
+    assert_eq!(
+        store.retain((Duration::ZERO, u64::MAX), false, 0, 10).unwrap(),
+        0,
+        "the journal may have them"
+    );
     assert_eq!(store.retain((Duration::from_secs(3_600), 0), false, i64::MAX, 1).unwrap(), 10, "too large");
     assert_eq!(store.retain((Duration::ZERO, u64::MAX), false, i64::MAX, 10).unwrap(), 20, "too old");
     assert_eq!(store.totals().unwrap().expired_rows, 30);
     drop(store);
     assert_eq!(read(dir.path()), all[30..]);
     let mut store = Store::open(dir.path()).unwrap();
-    assert_eq!(store.retain((Duration::ZERO, 0), true, i64::MAX, 10).unwrap(), 30, "with no sink, all of them");
+    assert_eq!(
+        store.retain((Duration::ZERO, 0), true, i64::MAX, 10).unwrap(),
+        30,
+        "with no sink, all of them"
+    );
     assert_eq!(store.bytes(), 0);
 }
 

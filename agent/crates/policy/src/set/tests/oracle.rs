@@ -12,13 +12,17 @@ use std::str::FromStr as _;
 
 const AGENTS: [(&str, &[&str]); 4] =
     [("a0", &[]), ("a1", &["r0"]), ("a2", &["r1", "r2"]), ("a3", &["r0", "r1"])];
-const TARGETS: [(&str, &str, &[&str]); 3] = [("t0", "p0", &["l0"]), ("t1", "p1", &[]), ("t/2", "p0", &["l0", "l1"])];
+const TARGETS: [(&str, &str, &[&str]); 3] =
+    [("t0", "p0", &["l0"]), ("t1", "p1", &[]), ("t/2", "p0", &["l0", "l1"])];
 const TAGS: [(&str, &[&str]); 3] = [("s0.x0", &["g0"]), ("s0.x0.c0", &["g1"]), ("s1.x1.c1", &["g0", "g1"])];
 
 fn catalog() -> Catalog {
     let owned = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect::<Vec<String>>();
     Catalog {
-        agents: AGENTS.iter().map(|(name, roles)| AgentFacts { name: (*name).into(), roles: owned(roles) }).collect(),
+        agents: AGENTS
+            .iter()
+            .map(|(name, roles)| AgentFacts { name: (*name).into(), roles: owned(roles) })
+            .collect(),
         targets: TARGETS
             .iter()
             .map(|(name, protocol, labels)| TargetFacts {
@@ -106,15 +110,18 @@ fn condition() -> impl Strategy<Value = String> {
         "Target::\"t9\".labels.contains(\"l0\")",
         "Table::\"t0/d0/s0/x0\".tags.contains(\"g0\") && Table::\"t0/d0/s0/x0\" in Target::\"t0\"",
     ]);
-    (any::<bool>(), fact).prop_map(|(when, fact)| format!("{} {{ {fact} }}", if when { "when" } else { "unless" }))
+    (any::<bool>(), fact)
+        .prop_map(|(when, fact)| format!("{} {{ {fact} }}", if when { "when" } else { "unless" }))
 }
 
 fn policy() -> impl Strategy<Value = String> {
     let effect = prop_oneof![3 => Just("permit"), 1 => Just("forbid")];
     let conditions = prop::collection::vec(condition(), 0..3);
-    (effect, principal(), action(), resource(), conditions).prop_map(|(effect, principal, action, resource, conditions)| {
-        format!("{effect} ({principal}, {action}, {resource}) {};", conditions.join(" "))
-    })
+    (effect, principal(), action(), resource(), conditions).prop_map(
+        |(effect, principal, action, resource, conditions)| {
+            format!("{effect} ({principal}, {action}, {resource}) {};", conditions.join(" "))
+        },
+    )
 }
 
 #[derive(Clone, Debug)]
@@ -140,7 +147,8 @@ fn accesses() -> impl Strategy<Value = Vec<Access>> {
         ResourceKind::Name,
     ];
     let path = (0..2u8, 0..2u8, prop_oneof![Just("c0"), Just("c1"), Just("*")]);
-    let one = (prop::sample::select(crate::kind::ACTIONS.to_vec()), prop::sample::select(kinds.to_vec()), path);
+    let one =
+        (prop::sample::select(crate::kind::ACTIONS.to_vec()), prop::sample::select(kinds.to_vec()), path);
     let one = one.prop_map(|(action, kind, (s, x, c))| {
         let (s, x) = (format!("s{s}"), format!("x{x}"));
         let path: &[&str] = match kind {
@@ -157,8 +165,10 @@ fn accesses() -> impl Strategy<Value = Vec<Access>> {
 fn case() -> impl Strategy<Value = Case> {
     let agent = prop::sample::select(AGENTS.iter().map(|(name, _)| *name).chain(["a9"]).collect::<Vec<_>>());
     let target = prop::sample::select(TARGETS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
-    let who = (agent, prop::option::of(one_of(&["T1", "T2"])), prop::option::of(one_of(&["c1", "x"])), 0..2u32);
-    let certainty = prop::sample::select(vec![Certainty::Exact, Certainty::Exact, Certainty::Partial, Certainty::Opaque]);
+    let who =
+        (agent, prop::option::of(one_of(&["T1", "T2"])), prop::option::of(one_of(&["c1", "x"])), 0..2u32);
+    let certainty =
+        prop::sample::select(vec![Certainty::Exact, Certainty::Exact, Certainty::Partial, Certainty::Opaque]);
     let facts = (any::<Option<bool>>(), prop::option::of(50..150i64), 1..3u32, certainty, 11..13u8);
     (who, target, 0..2u8, accesses(), facts).prop_map(|(who, target, database, accesses, facts)| {
         let (filtered, limit, statements, certainty, hour) = facts;
@@ -190,7 +200,12 @@ fn world() -> Vec<Value> {
         parents.extend(labels.iter().map(|label| ("Label", (*label).to_owned())));
         all.push(entity("Target", &t, json!({"protocol": protocol, "labels": labels}), &parents));
         for s in ["s0", "s1"] {
-            all.push(entity("Name", &format!("{t}/{s}"), json!({"kind": s, "name": ""}), &[("Target", t.clone())]));
+            all.push(entity(
+                "Name",
+                &format!("{t}/{s}"),
+                json!({"kind": s, "name": ""}),
+                &[("Target", t.clone())],
+            ));
             for x in ["x0", "x1"] {
                 let name = json!({"kind": s, "name": x});
                 all.push(entity("Name", &format!("{t}/{s}/{x}"), name, &[("Name", format!("{t}/{s}"))]));
@@ -212,10 +227,17 @@ fn world() -> Vec<Value> {
 }
 
 fn tables(all: &mut Vec<Value>, schema: &str, s: &str, x: &str) {
-    let tags = |named: &str| TAGS.iter().find(|(tagged, _)| *tagged == named).map_or(&[][..], |(_, tags)| tags).to_vec();
+    let tags = |named: &str| {
+        TAGS.iter().find(|(tagged, _)| *tagged == named).map_or(&[][..], |(_, tags)| tags).to_vec()
+    };
     let id = format!("{schema}/{x}");
     let own = tags(&format!("{s}.{x}"));
-    all.push(entity("Table", &id, json!({"schema": s, "name": x, "tags": own}), &[("Schema", schema.to_owned())]));
+    all.push(entity(
+        "Table",
+        &id,
+        json!({"schema": s, "name": x, "tags": own}),
+        &[("Schema", schema.to_owned())],
+    ));
     all.push(entity("Routine", &id, json!({"schema": s, "name": x}), &[("Schema", schema.to_owned())]));
     for c in ["c0", "c1", "*"] {
         let mut both = own.clone();

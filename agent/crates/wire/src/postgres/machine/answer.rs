@@ -173,7 +173,9 @@ impl Machine {
             // PostgreSQL does not reply to a cancel request either.
             Held::Cancel(_) => self.close(out),
             Held::Query { .. } | Held::Function { .. } => self.fail_instead(&denial, true, out),
-            Held::Parse { .. } | Held::Bind { .. } | Held::Execute { .. } => self.fail_instead(&denial, false, out),
+            Held::Parse { .. } | Held::Bind { .. } | Held::Execute { .. } => {
+                self.fail_instead(&denial, false, out)
+            }
             Held::Unreleasable { rest, simple } => {
                 self.client_discarding = rest;
                 self.fail_instead(&denial, simple, out);
@@ -206,6 +208,7 @@ fn copy(name: &str) -> Bytes {
 fn too_many(what: &str) -> Denial {
     Denial {
         message: format!("too many {what} in this session").into(),
-        hint: "Close those that are not needed any more, or raise the limit in Interlock's configuration.".into(),
+        hint: "Close those that are not needed any more, or raise the limit in Interlock's configuration."
+            .into(),
     }
 }

@@ -45,7 +45,9 @@ impl Machine {
             // Alert: fatal, handshake_failure. The client speaks TLS and would not understand anything else.
             send(out, Side::Client, Bytes::from_static(&[0x15, 3, 3, 0, 2, 2, 40]));
             self.close(out);
-            return Err(WireError::client("tls without a request for it is not understood yet; use `sslnegotiation=postgres`"));
+            return Err(WireError::client(
+                "tls without a request for it is not understood yet; use `sslnegotiation=postgres`",
+            ));
         }
         let length = match startup::length(front, self.limits.startup_bytes_max) {
             Ok(Some(length)) if front.len() >= length => length,
@@ -143,7 +145,9 @@ impl Machine {
     fn pass(&mut self, out: &mut Commands) -> Step {
         let bytes = self.from_client.take(self.client_passing);
         self.client_passing -= bytes.len();
-        if let Some(running) = self.replies.head().and_then(|head| head.op).and_then(|op| self.running.get_mut(&op)) {
+        if let Some(running) =
+            self.replies.head().and_then(|head| head.op).and_then(|op| self.running.get_mut(&op))
+        {
             running.end.bytes_in += bytes.len() as u64;
         }
         let step = if bytes.is_empty() { STOP } else { NEXT };
@@ -196,7 +200,9 @@ impl Machine {
         let message = self.from_client.take(header.total);
         let body = frame::body(&message);
         if header.kind == b'E' {
-            let Some(portal) = read::execute(body) else { return Err(self.violation("invalid execute message", out)) };
+            let Some(portal) = read::execute(body) else {
+                return Err(self.violation("invalid execute message", out));
+            };
             return self.read_execute(&message, &message.slice_ref(portal), out);
         }
         let Some((what @ (b'S' | b'P'), name)) = read::named(body) else {
@@ -239,7 +245,12 @@ impl Machine {
         let simple = matches!(header.kind, b'Q' | b'F');
         if header.total > self.limits.message_bytes_max {
             let excerpt = Bytes::copy_from_slice(self.excerpt());
-            self.ask_unreleasable("the message is longer than the limit", excerpt, (header.total, simple), out);
+            self.ask_unreleasable(
+                "the message is longer than the limit",
+                excerpt,
+                (header.total, simple),
+                out,
+            );
             return NEXT;
         }
         if self.from_client.len() < header.total {
@@ -264,7 +275,13 @@ impl Machine {
         front.get(frame::HEADER_BYTES..front.len().min(EXCERPT_BYTES)).unwrap_or_default()
     }
 
-    fn ask_unreleasable(&mut self, why: &str, excerpt: Bytes, (rest, simple): (usize, bool), out: &mut Commands) {
+    fn ask_unreleasable(
+        &mut self,
+        why: &str,
+        excerpt: Bytes,
+        (rest, simple): (usize, bool),
+        out: &mut Commands,
+    ) {
         let meaning = Arc::new(Meaning::opaque("UNREADABLE", Action::Unknown, why));
         self.ask(Ask::run(meaning, excerpt), Held::Unreleasable { rest, simple }, out);
     }

@@ -31,7 +31,9 @@ impl Machine {
         }
         match self.settings.encoding {
             Encoding::Utf8 => Ok(Cow::Borrowed(text)),
-            Encoding::Latin1 => Ok(Cow::Owned(text.iter().map(|byte| char::from(*byte)).collect::<String>().into())),
+            Encoding::Latin1 => {
+                Ok(Cow::Owned(text.iter().map(|byte| char::from(*byte)).collect::<String>().into()))
+            }
             Encoding::Other => Err("characters beyond ASCII in a `client_encoding` that is not understood"),
         }
     }
@@ -66,7 +68,9 @@ impl Machine {
                     };
                     (meaning, text.clone(), Some(reading))
                 }
-                Statement::Sql { inner, scope } if **scope == *self.settings.scope && !self.settings.stale => {
+                Statement::Sql { inner, scope }
+                    if **scope == *self.settings.scope && !self.settings.stale =>
+                {
                     (Arc::clone(inner), Bytes::new(), None)
                 }
                 Statement::Sql { inner, .. } => {
@@ -107,13 +111,19 @@ impl Machine {
                 Statement::Text(text) => {
                     let reading = self.read_text(text);
                     if reading.effects.iter().any(uses_another) {
-                        Arc::new(Meaning::opaque("EXECUTE", Action::Unknown, "prepared statements nested too deeply"))
+                        Arc::new(Meaning::opaque(
+                            "EXECUTE",
+                            Action::Unknown,
+                            "prepared statements nested too deeply",
+                        ))
                     } else {
                         Arc::clone(&reading.meaning)
                     }
                 }
             };
-            joined = Some(joined.map_or_else(|| Arc::clone(&meaning), |earlier| Arc::new(join(&earlier, &meaning))));
+            joined = Some(
+                joined.map_or_else(|| Arc::clone(&meaning), |earlier| Arc::new(join(&earlier, &meaning))),
+            );
         }
         joined.unwrap_or_else(|| {
             let doubt = "a prepared statement that was not seen being prepared";
@@ -154,7 +164,11 @@ fn join(first: &Meaning, second: &Meaning) -> Meaning {
         accesses: accesses.into_boxed_slice(),
         certainty: first.certainty.max(second.certainty),
         doubt: doubt.clone(),
-        facts: Facts { filtered, limit: None, statements: first.facts.statements.max(second.facts.statements) },
+        facts: Facts {
+            filtered,
+            limit: None,
+            statements: first.facts.statements.max(second.facts.statements),
+        },
         fingerprint: first.fingerprint,
     }
 }

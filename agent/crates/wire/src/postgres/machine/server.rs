@@ -74,7 +74,9 @@ impl Machine {
             b'Z' => self.saw_ready(message, out)?,
             b'D' if looking => self.saw_lookup_row(&message),
             _ if looking => {}
-            b'1' | b'2' | b'3' | b'n' | b'T' | b'C' | b'I' | b's' => self.saw_completion(header, message, out)?,
+            b'1' | b'2' | b'3' | b'n' | b'T' | b'C' | b'I' | b's' => {
+                self.saw_completion(header, message, out)?
+            }
             b'G' => {
                 if !self.replies.drop_swallowed_syncs() {
                     return Err(WireError::client("requests were sent ahead of a COPY from the client"));
@@ -139,7 +141,12 @@ impl Machine {
     }
 
     /// Replies that end, or are, the reply to one request.
-    fn saw_completion(&mut self, header: Header, message: Bytes, out: &mut Commands) -> Result<(), WireError> {
+    fn saw_completion(
+        &mut self,
+        header: Header,
+        message: Bytes,
+        out: &mut Commands,
+    ) -> Result<(), WireError> {
         let Some(head) = self.replies.head() else { return Err(WireError::server("a reply to nothing")) };
         let (kind, seq, name, op) = (head.kind, head.seq, head.name.clone(), head.op);
         let ends = match (header.kind, kind) {
@@ -342,7 +349,8 @@ impl Machine {
 
 impl Settings {
     pub(super) fn set_encoding(&mut self, name: &[u8]) {
-        let plain: Vec<u8> = name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
+        let plain: Vec<u8> =
+            name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
         self.encoding = match plain.as_slice() {
             // With SQL_ASCII the target takes bytes as they are; they are read as what they almost always are.
             b"UTF8" | b"UNICODE" | b"SQLASCII" => Encoding::Utf8,

@@ -81,7 +81,13 @@ impl Cache {
     }
 
     /// Keeps a reading, if it is not too large: by its shape where it has one, else by its text.
-    pub(super) fn store(&self, scope: &Arc<Scope>, text: &[u8], shape: Option<Shape>, reading: &Arc<Reading>) {
+    pub(super) fn store(
+        &self,
+        scope: &Arc<Scope>,
+        text: &[u8],
+        shape: Option<Shape>,
+        reading: &Arc<Reading>,
+    ) {
         let (shards, text) = match &shape {
             Some(shape) => (&self.shapes, &*shape.key),
             None => (&self.exact, text),
@@ -109,7 +115,11 @@ impl Cache {
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
         let count = |shards: &[RwLock<Shard>]| {
-            shards.iter().map(|shard| shard.read().unwrap()).map(|shard| shard.young.len() + shard.old.len()).sum()
+            shards
+                .iter()
+                .map(|shard| shard.read().unwrap())
+                .map(|shard| shard.young.len() + shard.old.len())
+                .sum()
         };
         (count(&self.exact), count(&self.shapes))
     }

@@ -151,8 +151,23 @@ impl Iterator for Lexer<'_> {
 const fn is_operator(byte: u8) -> bool {
     matches!(
         byte,
-        b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'+' | b'-' | b'*' | b'/' | b'%' | b'<'
-            | b'>' | b'=' | b':'
+        b'~' | b'!'
+            | b'@'
+            | b'#'
+            | b'^'
+            | b'&'
+            | b'|'
+            | b'`'
+            | b'?'
+            | b'+'
+            | b'-'
+            | b'*'
+            | b'/'
+            | b'%'
+            | b'<'
+            | b'>'
+            | b'='
+            | b':'
     )
 }
 
@@ -215,8 +230,22 @@ fn separates(word: &[u8]) -> bool {
 /// Words that nest what is before or after them one level deeper.
 fn nests(word: &[u8]) -> bool {
     const WORDS: [&str; 16] = [
-        "not", "is", "isnull", "notnull", "like", "ilike", "similar", "collate", "at", "join", "union", "intersect",
-        "except", "case", "atomic", "operator",
+        "not",
+        "is",
+        "isnull",
+        "notnull",
+        "like",
+        "ilike",
+        "similar",
+        "collate",
+        "at",
+        "join",
+        "union",
+        "intersect",
+        "except",
+        "case",
+        "atomic",
+        "operator",
     ];
     is_one_of(word, &WORDS)
 }

@@ -16,7 +16,8 @@ pub(super) fn with_tree<T>(text: &str, then: impl FnOnce(Result<ParseResult, Str
 
 /// The fingerprint that statements differing only in constants share; 0 where there is none.
 pub(super) fn fingerprint(text: &str) -> u64 {
-    pg_query::fingerprint(text, pg_query::ParserOptions::DEFAULT, pg_query::FingerprintOptions::DEFAULT).map_or(0, |fingerprint| fingerprint.value)
+    pg_query::fingerprint(text, pg_query::ParserOptions::DEFAULT, pg_query::FingerprintOptions::DEFAULT)
+        .map_or(0, |fingerprint| fingerprint.value)
 }
 
 fn cut(mut message: String) -> String {

@@ -111,7 +111,8 @@ impl Path {
 /// Is it the alias or the real name of a schema of temporary objects?
 pub(super) fn is_temp(schema: &str) -> bool {
     schema.strip_prefix(TEMP).is_some_and(|rest| {
-        rest.is_empty() || rest.strip_prefix('_').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        rest.is_empty()
+            || rest.strip_prefix('_').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
     })
 }
 

@@ -41,10 +41,14 @@ pub(super) fn of(text: &[u8]) -> Option<Shape> {
         let class = match token.kind {
             Kind::Other => return None,
             // Two strings in a row are one constant, or an error: left to the parser.
-            Kind::Text if before.iter().flatten().next_back().is_some_and(|last| last.kind == Kind::Text) => return None,
+            Kind::Text if before.iter().flatten().next_back().is_some_and(|last| last.kind == Kind::Text) => {
+                return None;
+            }
             Kind::Text => Some(b's'),
             Kind::Number => number_class(text.get(token.start..token.end)?),
-            Kind::Word if before == [None, None] && !starts_plain_statement(word(text, token)) => return None,
+            Kind::Word if before == [None, None] && !starts_plain_statement(word(text, token)) => {
+                return None;
+            }
             _ => None,
         };
         if class == Some(b'?') {
@@ -71,7 +75,9 @@ fn word(text: &[u8], token: Token) -> &[u8] {
 }
 
 fn starts_plain_statement(word: &[u8]) -> bool {
-    ["select", "insert", "update", "delete", "with", "values"].iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
+    ["select", "insert", "update", "delete", "with", "values"]
+        .iter()
+        .any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
 }
 
 /// The grammar tells integers from other numbers, so a shape does too; `?` is one it is not sure of.
@@ -94,11 +100,13 @@ fn is_kept(text: &[u8], before: [Option<Token>; 2], token: Token) -> bool {
     let [earlier, last] = before;
     let is = |token: Option<Token>, words: &[&str]| {
         token.is_some_and(|token| {
-            token.kind == Kind::Word && words.iter().any(|name| word(text, token).eq_ignore_ascii_case(name.as_bytes()))
+            token.kind == Kind::Word
+                && words.iter().any(|name| word(text, token).eq_ignore_ascii_case(name.as_bytes()))
         })
     };
     is(last, &["limit", "first", "next"])
-        || last.is_some_and(|last| last.kind == Kind::Symbol(b'(')) && is(earlier, &["float", "localtime", "localtimestamp", "current_time", "current_timestamp"])
+        || last.is_some_and(|last| last.kind == Kind::Symbol(b'('))
+            && is(earlier, &["float", "localtime", "localtimestamp", "current_time", "current_timestamp"])
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ pub(super) fn reader() -> Reader {
 }
 
 pub(super) fn scope(path: &[&str]) -> Arc<Scope> {
-    Arc::new(Scope { search_path: path.iter().map(|schema| Box::from(*schema)).collect(), user: "agent".into() })
+    Arc::new(Scope {
+        search_path: path.iter().map(|schema| Box::from(*schema)).collect(),
+        user: "agent".into(),
+    })
 }
 
 fn usual() -> Arc<Scope> {
@@ -64,7 +67,13 @@ fn describe(reading: &Reading) -> String {
 fn describe_effect(effect: &Effect) -> String {
     let inner = |meaning: &crate::Meaning| {
         let list: Vec<String> = meaning.accesses.iter().map(access).collect();
-        format!("{} {} {} [{}]", meaning.verb, meaning.action.name(), meaning.certainty.name(), list.join(", "))
+        format!(
+            "{} {} {} [{}]",
+            meaning.verb,
+            meaning.action.name(),
+            meaning.certainty.name(),
+            list.join(", ")
+        )
     };
     match effect {
         Effect::Prepare { name, inner: meaning } => format!("prepare {name}: {}", inner(meaning)),

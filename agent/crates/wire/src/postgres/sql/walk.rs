@@ -78,7 +78,12 @@ impl Findings {
     }
 
     fn meaning(&self, verb: &str, statements: u32, fingerprint: u64) -> Meaning {
-        let limit = self.limits.iter().copied().collect::<Option<Vec<i64>>>().and_then(|limits| limits.into_iter().max());
+        let limit = self
+            .limits
+            .iter()
+            .copied()
+            .collect::<Option<Vec<i64>>>()
+            .and_then(|limits| limits.into_iter().max());
         Meaning {
             verb: verb.into(),
             action: self.strongest.unwrap_or(Action::Read),
@@ -111,7 +116,12 @@ struct Walk {
 }
 
 /// Reads all statements of a string; also gives where the constants stand that the reading depends on.
-pub(super) fn read(scope: &Scope, tree: &ast::ParseResult, fingerprint: u64, nesting_max: usize) -> (Reading, Vec<i32>) {
+pub(super) fn read(
+    scope: &Scope,
+    tree: &ast::ParseResult,
+    fingerprint: u64,
+    nesting_max: usize,
+) -> (Reading, Vec<i32>) {
     let mut walk = Walk {
         path: Path::new(scope),
         found: Findings::new(),

@@ -12,7 +12,8 @@ fn run(bench: &mut crate::fuzz::Bench, client: &[Vec<u8>], server: &[Vec<u8>]) {
 fn a_bound_portal_is_one_operation_over_several_fetches() {
     let mut bench = logged_in();
     let fetch = [parse("", "select id from orders"), bind("p", "", &[]), execute("p"), sync()];
-    let rows = [message(b'1', &[]), message(b'2', &[]), row(&["1"]), row(&["2"]), message(b's', &[]), ready(b'T')];
+    let rows =
+        [message(b'1', &[]), message(b'2', &[]), row(&["1"]), row(&["2"]), message(b's', &[]), ready(b'T')];
     run(&mut bench, &fetch, &rows);
     assert!(bench.seen.done.is_empty(), "suspended, not ended");
     run(&mut bench, &[execute("p"), sync()], &[row(&["3"]), complete("SELECT 1"), ready(b'T')]);
@@ -33,9 +34,11 @@ fn a_portal_that_is_never_executed_ends_with_its_transaction() {
 #[test]
 fn a_failed_pipeline_ends_what_it_skipped() {
     let mut bench = logged_in();
-    let three: Vec<_> = (0..3).flat_map(|_| [parse("", "select id from orders"), bind("", "", &[]), execute("")]).collect();
+    let three: Vec<_> =
+        (0..3).flat_map(|_| [parse("", "select id from orders"), bind("", "", &[]), execute("")]).collect();
     forward(&mut bench, &[three.concat(), sync()].concat());
-    let first = [message(b'1', &[]), message(b'2', &[]), row(&["1"]), complete("SELECT 1"), message(b'1', &[])];
+    let first =
+        [message(b'1', &[]), message(b'2', &[]), row(&["1"]), complete("SELECT 1"), message(b'1', &[])];
     bench.data(Side::Server, &[first.concat(), error("22012", "division by zero"), ready(b'I')].concat());
     let codes: Vec<_> = bench.seen.done.iter().map(|(_, _, code)| code.clone()).collect();
     assert_eq!(codes, [None, Some("22012".to_owned()), Some(String::new())]);
@@ -72,7 +75,10 @@ fn copy_in_counts_and_passes_its_data() {
 #[test]
 fn syncs_that_a_copy_swallows_are_not_waited_for() {
     let mut bench = logged_in();
-    forward(&mut bench, &[parse("", "copy orders from stdin"), bind("", "", &[]), execute(""), sync()].concat());
+    forward(
+        &mut bench,
+        &[parse("", "copy orders from stdin"), bind("", "", &[]), execute(""), sync()].concat(),
+    );
     bench.data(Side::Server, &[message(b'1', &[]), message(b'2', &[]), message(b'G', &[0, 0, 0])].concat());
     forward(&mut bench, &[message(b'd', b"1\n"), message(b'c', &[]), sync()].concat());
     bench.data(Side::Server, &[complete("COPY 1"), ready(b'I')].concat());
@@ -92,7 +98,9 @@ fn a_statement_hidden_in_copy_data_is_out_of_order() {
 
 #[test]
 fn replies_that_belong_to_nothing_end_the_session() {
-    for stray in [ready(b'I'), complete("SELECT 1"), message(b'1', &[]), message(b'G', &[0, 0, 0]), message(b'?', &[])] {
+    for stray in
+        [ready(b'I'), complete("SELECT 1"), message(b'1', &[]), message(b'G', &[0, 0, 0]), message(b'?', &[])]
+    {
         let mut bench = logged_in();
         bench.data(Side::Server, &stray);
         // CopyInResponse to nothing can only make the client's next message out of order.
@@ -106,7 +114,12 @@ fn replies_that_belong_to_nothing_end_the_session() {
 #[test]
 fn notices_notifications_and_settings_pass_at_any_time() {
     let mut bench = logged_in();
-    let asides = [message(b'N', b"SNOTICE\0\0"), message(b'A', b"\0\0\0\x01ch\0\0"), message(b'S', b"TimeZone\0UTC\0")].concat();
+    let asides = [
+        message(b'N', b"SNOTICE\0\0"),
+        message(b'A', b"\0\0\0\x01ch\0\0"),
+        message(b'S', b"TimeZone\0UTC\0"),
+    ]
+    .concat();
     bench.data(Side::Server, &asides);
     assert_eq!(bench.seen.to_client, asides);
 }

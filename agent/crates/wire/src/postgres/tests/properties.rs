@@ -1,9 +1,9 @@
 //! Properties of whole conversations: transparency and split invariance.
 
 use super::script::*;
+use crate::Side;
 use crate::fuzz;
 use crate::postgres::Postgres;
-use crate::Side;
 use proptest::prelude::*;
 
 /// One exchange: what the client sends and what the target replies.
@@ -27,7 +27,15 @@ fn exchange() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
             ),
             3 => (
                 [parse("s", &text), describe('S', "s"), sync(), close('S', "s"), sync()].concat(),
-                [message(b'1', &[]), message(b't', &[0, 0]), message(b'n', &[]), ready(b'I'), message(b'3', &[]), ready(b'I')].concat(),
+                [
+                    message(b'1', &[]),
+                    message(b't', &[0, 0]),
+                    message(b'n', &[]),
+                    ready(b'I'),
+                    message(b'3', &[]),
+                    ready(b'I'),
+                ]
+                .concat(),
             ),
             _ => (
                 [parse("", &text), bind("p", "", &[]), execute("p"), sync()].concat(),

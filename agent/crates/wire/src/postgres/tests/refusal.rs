@@ -53,7 +53,11 @@ fn an_earlier_failure_in_the_pipeline_comes_before_the_refusal() {
 #[test]
 fn refusals_keep_their_place_among_replies() {
     let mut bench = logged_in();
-    refuse(&mut bench, &[query("select 1"), query("drop table customers"), query("select 2")].concat(), "customers");
+    refuse(
+        &mut bench,
+        &[query("select 1"), query("drop table customers"), query("select 2")].concat(),
+        "customers",
+    );
     let one = [message(b'T', &[0, 0]), row(&["1"]), complete("SELECT 1"), ready(b'I')].concat();
     bench.data(Side::Server, &[one.clone(), fails(b'I'), one].concat());
     let text = String::from_utf8_lossy(&bench.seen.to_client).into_owned();

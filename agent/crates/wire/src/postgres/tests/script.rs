@@ -122,7 +122,9 @@ pub(super) fn welcome() -> Vec<u8> {
 /// A session that is logged in under the search path `{pg_catalog,public}`.
 pub(super) fn logged_in() -> Bench {
     let mut bench = Bench::new(&Postgres, &options());
-    bench.data_answered(Side::Client, &startup(&[("user", "app"), ("database", "shop")]), |_| Verdict::Forward);
+    bench.data_answered(Side::Client, &startup(&[("user", "app"), ("database", "shop")]), |_| {
+        Verdict::Forward
+    });
     bench.data(Side::Server, &welcome());
     bench.data(Side::Server, &looked_up("{pg_catalog,public}"));
     assert!(bench.seen.to_client.ends_with(&ready(b'I')), "not let in: {:?}", bench.seen);
@@ -140,7 +142,11 @@ pub(super) fn refuse(bench: &mut Bench, bytes: &[u8], what: &str) {
     bench.data_answered(Side::Client, bytes, |question| {
         let op = question.op();
         let text = String::from_utf8_lossy(&op.text);
-        if text.contains(what) || op.meaning.verb.contains(what) { crate::fuzz::denial() } else { Verdict::Forward }
+        if text.contains(what) || op.meaning.verb.contains(what) {
+            crate::fuzz::denial()
+        } else {
+            Verdict::Forward
+        }
     });
 }
 

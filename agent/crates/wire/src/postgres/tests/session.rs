@@ -135,7 +135,9 @@ fn first_bytes_tell_the_protocol() {
     assert_eq!(Postgres.detect(&request(80_877_103, &[])), Detection::Match);
     assert_eq!(Postgres.detect(b""), Detection::NeedMore);
     assert_eq!(Postgres.detect(&[0, 0, 0]), Detection::NeedMore);
-    for other in [&b"GET / HTTP/1.1\r\n"[..], b"SSH-2.0-x\r\n", b"*1\r\n$4\r\nPING\r\n", b"\x16\x03\x01\x02\x00\x01"] {
+    for other in
+        [&b"GET / HTTP/1.1\r\n"[..], b"SSH-2.0-x\r\n", b"*1\r\n$4\r\nPING\r\n", b"\x16\x03\x01\x02\x00\x01"]
+    {
         assert_eq!(Postgres.detect(other), Detection::No);
     }
 }

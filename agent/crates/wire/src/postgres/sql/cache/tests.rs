@@ -59,10 +59,20 @@ fn readings_that_depend_on_a_constant_are_not_shared() {
 fn it_stays_within_its_bounds() {
     let (reader, scope) = (reader(), scope(&["public"]));
     for number in 0..(SHARDS * ENTRIES_MAX) {
-        reader.shared.cache.store(&scope, format!("SELECT a{number}").as_bytes(), None, &Arc::new(super::super::unreadable("")));
+        reader.shared.cache.store(
+            &scope,
+            format!("SELECT a{number}").as_bytes(),
+            None,
+            &Arc::new(super::super::unreadable("")),
+        );
     }
     for number in 0..(3 * SHARDS * ENTRIES_MAX) {
-        reader.shared.cache.store(&scope, format!("SELECT b{number}").as_bytes(), None, &Arc::new(super::super::unreadable("")));
+        reader.shared.cache.store(
+            &scope,
+            format!("SELECT b{number}").as_bytes(),
+            None,
+            &Arc::new(super::super::unreadable("")),
+        );
     }
     assert!(reader.shared.cache.len().0 <= 2 * SHARDS * ENTRIES_MAX);
     let before = reader.shared.cache.len();
@@ -76,7 +86,12 @@ fn what_is_used_survives_what_is_not() {
     let (reader, scope) = (reader(), scope(&["public"]));
     let kept = reader.read(&scope, b"SELECT kept");
     for number in 0..(6 * SHARDS * ENTRIES_MAX) {
-        reader.shared.cache.store(&scope, format!("SELECT b{number}").as_bytes(), None, &Arc::new(super::super::unreadable("")));
+        reader.shared.cache.store(
+            &scope,
+            format!("SELECT b{number}").as_bytes(),
+            None,
+            &Arc::new(super::super::unreadable("")),
+        );
         if number % 256 == 0 {
             assert!(Arc::ptr_eq(&kept, &reader.read(&scope, b"SELECT kept")));
         }

@@ -138,7 +138,8 @@ impl Lexer<'_> {
         self.at += 1;
         let tag = self.text.get(start..self.at).unwrap_or_default();
         let rest = self.text.get(self.at..).unwrap_or_default();
-        self.at = memchr::memmem::find(rest, tag).map_or(self.text.len(), |found| self.at + found + tag.len());
+        self.at =
+            memchr::memmem::find(rest, tag).map_or(self.text.len(), |found| self.at + found + tag.len());
         Kind::Other
     }
 

@@ -22,7 +22,8 @@ fn parse(text: &str) -> Vec<Case> {
     blocks
         .map(|block| {
             let (input, expected) = block.split_once("\n----").unwrap_or((block, ""));
-            let path = input.lines().find_map(|line| line.strip_prefix("# path:")).unwrap_or(PATH).trim().to_owned();
+            let path =
+                input.lines().find_map(|line| line.strip_prefix("# path:")).unwrap_or(PATH).trim().to_owned();
             let sql: Vec<&str> = input.lines().filter(|line| !line.starts_with("# ")).collect();
             Case { input: input.to_owned(), path, sql: sql.join("\n"), expected: expected.trim().to_owned() }
         })
@@ -31,7 +32,8 @@ fn parse(text: &str) -> Vec<Case> {
 
 fn files() -> Vec<PathBuf> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/postgres/sql/cases");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "case"));
     files.sort();
     files
@@ -70,5 +72,10 @@ fn cases_hold() {
         }
     }
     assert!(count >= 200, "only {count} cases");
-    assert!(update || failures.is_empty(), "{} of {count} cases fail:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        update || failures.is_empty(),
+        "{} of {count} cases fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

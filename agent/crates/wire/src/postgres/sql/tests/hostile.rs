@@ -126,7 +126,8 @@ fn a_mebibyte_of_anything_takes_seconds_at_most() {
 
 #[test]
 fn many_names_times_many_names_are_bounded() {
-    let list = |item: &dyn Fn(usize) -> String, count: usize| (0..count).map(item).collect::<Vec<_>>().join(", ");
+    let list =
+        |item: &dyn Fn(usize) -> String, count: usize| (0..count).map(item).collect::<Vec<_>>().join(", ");
     let columns = list(&|n| format!("c{n}"), 30_000);
     let tables = list(&|n| format!("t{n}"), 30_000);
     let queries = list(&|n| format!("q{n} AS (SELECT 1)"), 15_000);
@@ -164,6 +165,11 @@ fn useful_nesting_is_read() {
         (CHAINS[29], 20),
     ] {
         let (reading, _) = read(chain(form, times));
-        assert_ne!(reading.meaning.certainty, Certainty::Opaque, "{times} of {form:?}: {}", reading.meaning.doubt);
+        assert_ne!(
+            reading.meaning.certainty,
+            Certainty::Opaque,
+            "{times} of {form:?}: {}",
+            reading.meaning.doubt
+        );
     }
 }

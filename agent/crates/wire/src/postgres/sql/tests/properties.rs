@@ -39,9 +39,63 @@ fn with_constants(sql: &str, constants: &[String]) -> String {
 fn fragments() -> impl Strategy<Value = String> {
     // Numbers in the forms of PostgreSQL 16 are left out: they are `Other`, and may end elsewhere.
     let fragment = prop::sample::select(vec![
-        "SELECT ", "'", "''", "\\", "\"", "$$", "$a$", "$1", "E'", "U&'", "U&\"", "b'1'", "x'f'", "n'a'", "--", "/*", "*/", "\n",
-        " ", "a", "é", "1", "1.5", ".5", "1.", "..", "1e5", "e", "_", "(", ")", "[", "]", ",", ";", ".", "::", ":=", "=>", "+", "-",
-        "*", "/", "<", "=", "@", "|", "\t", "\r", "\x0b", "\x0c", " 'a' ", "'a'\n'b'", "'a'--\n'b'", "select$", "%", "?",
+        "SELECT ",
+        "'",
+        "''",
+        "\\",
+        "\"",
+        "$$",
+        "$a$",
+        "$1",
+        "E'",
+        "U&'",
+        "U&\"",
+        "b'1'",
+        "x'f'",
+        "n'a'",
+        "--",
+        "/*",
+        "*/",
+        "\n",
+        " ",
+        "a",
+        "é",
+        "1",
+        "1.5",
+        ".5",
+        "1.",
+        "..",
+        "1e5",
+        "e",
+        "_",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ";",
+        ".",
+        "::",
+        ":=",
+        "=>",
+        "+",
+        "-",
+        "*",
+        "/",
+        "<",
+        "=",
+        "@",
+        "|",
+        "\t",
+        "\r",
+        "\x0b",
+        "\x0c",
+        " 'a' ",
+        "'a'\n'b'",
+        "'a'--\n'b'",
+        "select$",
+        "%",
+        "?",
     ]);
     prop::collection::vec(fragment, 0..24).prop_map(|parts| parts.concat())
 }
@@ -109,8 +163,15 @@ fn same_tokens(text: &str) -> Result<(), TestCaseError> {
             token.keyword_kind() != KeywordKind::NoKeyword
                 || matches!(
                     token.token(),
-                    Token::Ident | Token::Uident | Token::Fconst | Token::Sconst | Token::Usconst | Token::Bconst
-                        | Token::Xconst | Token::Iconst | Token::Param
+                    Token::Ident
+                        | Token::Uident
+                        | Token::Fconst
+                        | Token::Sconst
+                        | Token::Usconst
+                        | Token::Bconst
+                        | Token::Xconst
+                        | Token::Iconst
+                        | Token::Param
                 )
         })
         .map(|token| (usize::try_from(token.start).unwrap(), usize::try_from(token.end).unwrap()))

@@ -94,7 +94,9 @@ impl Walk {
         self.roles(&grant.grantees);
         for object in &grant.objects {
             match (grant.targtype(), &object.node) {
-                (Target::AclTargetAllInSchema, _) => self.schema(Action::Admin, &node_parts(object).join(".")),
+                (Target::AclTargetAllInSchema, _) => {
+                    self.schema(Action::Admin, &node_parts(object).join("."))
+                }
                 (_, Some(NodeEnum::RangeVar(relation))) => {
                     let tables = self.relation(relation);
                     self.access_tables(Action::Admin, &tables);
@@ -171,13 +173,16 @@ impl Walk {
                 ("tablespace", &create.tablespacename, "CREATE TABLESPACE")
             }
             NodeEnum::DropTableSpaceStmt(drop) => ("tablespace", &drop.tablespacename, "DROP TABLESPACE"),
-            NodeEnum::AlterTableSpaceOptionsStmt(alter) => ("tablespace", &alter.tablespacename, "ALTER TABLESPACE"),
+            NodeEnum::AlterTableSpaceOptionsStmt(alter) => {
+                ("tablespace", &alter.tablespacename, "ALTER TABLESPACE")
+            }
             NodeEnum::AlterTableMoveAllStmt(alter) => {
                 self.name(Action::Admin, "tablespace", &alter.new_tablespacename);
                 ("tablespace", &alter.orig_tablespacename, "ALTER TABLE")
             }
             NodeEnum::AlterSystemStmt(alter) => {
-                let name = alter.setstmt.as_ref().map(|set| set.name.to_ascii_lowercase()).unwrap_or_default();
+                let name =
+                    alter.setstmt.as_ref().map(|set| set.name.to_ascii_lowercase()).unwrap_or_default();
                 let name = if name.is_empty() { "*" } else { &name };
                 self.name(Action::Admin, "setting", name);
                 self.access(Action::Admin, ResourceKind::Target, &[]);
@@ -207,8 +212,12 @@ impl Walk {
                 self.object(Action::Define, alter.objtype(), None, alter.object.as_deref());
                 ("extension", &alter.extname, "ALTER EXTENSION")
             }
-            NodeEnum::CreateFdwStmt(create) => ("foreign_data_wrapper", &create.fdwname, "CREATE FOREIGN DATA WRAPPER"),
-            NodeEnum::AlterFdwStmt(alter) => ("foreign_data_wrapper", &alter.fdwname, "ALTER FOREIGN DATA WRAPPER"),
+            NodeEnum::CreateFdwStmt(create) => {
+                ("foreign_data_wrapper", &create.fdwname, "CREATE FOREIGN DATA WRAPPER")
+            }
+            NodeEnum::AlterFdwStmt(alter) => {
+                ("foreign_data_wrapper", &alter.fdwname, "ALTER FOREIGN DATA WRAPPER")
+            }
             NodeEnum::CreateForeignServerStmt(create) => ("server", &create.servername, "CREATE SERVER"),
             NodeEnum::AlterForeignServerStmt(alter) => ("server", &alter.servername, "ALTER SERVER"),
             NodeEnum::CreateUserMappingStmt(create) => {
@@ -265,7 +274,9 @@ impl Walk {
                 self.published(&alter.pubobjects, alter.for_all_tables);
                 ("publication", &alter.pubname, "ALTER PUBLICATION")
             }
-            NodeEnum::CreateSubscriptionStmt(create) => ("subscription", &create.subname, "CREATE SUBSCRIPTION"),
+            NodeEnum::CreateSubscriptionStmt(create) => {
+                ("subscription", &create.subname, "CREATE SUBSCRIPTION")
+            }
             NodeEnum::AlterSubscriptionStmt(alter) => ("subscription", &alter.subname, "ALTER SUBSCRIPTION"),
             NodeEnum::DropSubscriptionStmt(drop) => ("subscription", &drop.subname, "DROP SUBSCRIPTION"),
             _ => return None,

@@ -10,7 +10,16 @@ use pg_query::protobuf as ast;
 
 impl Walk {
     pub(super) fn copy(&mut self, copy: &ast::CopyStmt) -> Verb {
-        let ast::CopyStmt { relation, query, attlist, is_from, is_program, filename, options: _, where_clause } = copy;
+        let ast::CopyStmt {
+            relation,
+            query,
+            attlist,
+            is_from,
+            is_program,
+            filename,
+            options: _,
+            where_clause,
+        } = copy;
         if let Some(relation) = relation {
             let tables = self.relation(relation);
             let columns = parts(attlist);

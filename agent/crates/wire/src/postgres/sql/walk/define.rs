@@ -150,7 +150,15 @@ impl Walk {
     /// CREATE AGGREGATE, OPERATOR, TYPE, COLLATION and TEXT SEARCH …
     fn define(&mut self, define: &ast::DefineStmt) -> &'static str {
         use ast::ObjectType as Type;
-        let ast::DefineStmt { kind: _, oldstyle: _, defnames, args: _, definition, if_not_exists: _, replace: _ } = define;
+        let ast::DefineStmt {
+            kind: _,
+            oldstyle: _,
+            defnames,
+            args: _,
+            definition,
+            if_not_exists: _,
+            replace: _,
+        } = define;
         self.new_in_schema(&parts(defnames));
         self.option_routines(definition);
         match define.kind() {
@@ -172,10 +180,42 @@ impl Walk {
     /// The functions that a definition is made of: using it calls them.
     fn option_routines(&mut self, options: &[ast::Node]) {
         const ROUTINES: [&str; 36] = [
-            "sfunc", "sfunc1", "finalfunc", "combinefunc", "serialfunc", "deserialfunc", "msfunc", "minvfunc",
-            "mfinalfunc", "function", "procedure", "restrict", "join", "input", "output", "receive", "send",
-            "typmod_in", "typmod_out", "analyze", "subscript", "subtype_diff", "canonical", "start", "gettoken", "end",
-            "headline", "lextypes", "init", "lexize", "handler", "inline", "validator", "support", "leftproc", "rightproc",
+            "sfunc",
+            "sfunc1",
+            "finalfunc",
+            "combinefunc",
+            "serialfunc",
+            "deserialfunc",
+            "msfunc",
+            "minvfunc",
+            "mfinalfunc",
+            "function",
+            "procedure",
+            "restrict",
+            "join",
+            "input",
+            "output",
+            "receive",
+            "send",
+            "typmod_in",
+            "typmod_out",
+            "analyze",
+            "subscript",
+            "subtype_diff",
+            "canonical",
+            "start",
+            "gettoken",
+            "end",
+            "headline",
+            "lextypes",
+            "init",
+            "lexize",
+            "handler",
+            "inline",
+            "validator",
+            "support",
+            "leftproc",
+            "rightproc",
         ];
         for node in options {
             if let Some(NodeEnum::DefElem(option)) = &node.node

@@ -144,7 +144,14 @@ impl Walk {
     }
 
     pub(super) fn update(&mut self, update: &ast::UpdateStmt) -> Columns {
-        let ast::UpdateStmt { relation, target_list, where_clause, from_clause, returning_clause, with_clause } = update;
+        let ast::UpdateStmt {
+            relation,
+            target_list,
+            where_clause,
+            from_clause,
+            returning_clause,
+            with_clause,
+        } = update;
         let visible = self.with_clause(with_clause.as_ref());
         let (tables, entry) = self.target(Action::Write, relation.as_ref());
         self.levels.push(Level { entries: entry.into_iter().collect(), open: false });
@@ -199,8 +206,14 @@ impl Walk {
     }
 
     fn merge_when(&mut self, tables: &[Table], clause: &ast::MergeWhenClause) {
-        let ast::MergeWhenClause { match_kind: _, command_type: _, r#override: _, condition, target_list, values } =
-            clause;
+        let ast::MergeWhenClause {
+            match_kind: _,
+            command_type: _,
+            r#override: _,
+            condition,
+            target_list,
+            values,
+        } = clause;
         self.opt_expr(condition.as_deref());
         match clause.command_type() {
             ast::CmdType::CmdInsert => self.insert_columns(tables, target_list),

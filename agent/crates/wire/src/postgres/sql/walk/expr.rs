@@ -55,8 +55,15 @@ impl Walk {
     fn compound(&mut self, node: &NodeEnum) {
         match node {
             NodeEnum::AExpr(expr) => {
-                let ast::AExpr { kind: _, name, lexpr, rexpr, rexpr_list_start: _, rexpr_list_end: _, location: _ } =
-                    &**expr;
+                let ast::AExpr {
+                    kind: _,
+                    name,
+                    lexpr,
+                    rexpr,
+                    rexpr_list_start: _,
+                    rexpr_list_end: _,
+                    location: _,
+                } = &**expr;
                 self.operator(name);
                 self.opt_expr(lexpr.as_deref());
                 self.opt_expr(rexpr.as_deref());
@@ -138,8 +145,15 @@ impl Walk {
     }
 
     fn sub_link(&mut self, link: &ast::SubLink) {
-        let ast::SubLink { xpr: _, sub_link_type: _, sub_link_id: _, testexpr, oper_name, subselect, location: _ } =
-            link;
+        let ast::SubLink {
+            xpr: _,
+            sub_link_type: _,
+            sub_link_id: _,
+            testexpr,
+            oper_name,
+            subselect,
+            location: _,
+        } = link;
         self.operator(oper_name);
         self.opt_expr(testexpr.as_deref());
         self.opt_expr(subselect.as_deref());
@@ -158,7 +172,8 @@ impl Walk {
         let filters = match inner {
             NodeEnum::BoolExpr(expr) => {
                 let negates = expr.boolop() == ast::BoolExprType::NotExpr;
-                let arms: Vec<bool> = expr.args.iter().map(|arg| self.filter_node(arg, negated != negates)).collect();
+                let arms: Vec<bool> =
+                    expr.args.iter().map(|arg| self.filter_node(arg, negated != negates)).collect();
                 // Behind a NOT, AND and OR change places.
                 if (expr.boolop() == ast::BoolExprType::AndExpr) == negated {
                     !arms.contains(&false)

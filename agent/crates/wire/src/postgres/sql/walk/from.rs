@@ -32,7 +32,8 @@ impl Walk {
                 NodeEnum::RangeTableFunc(table) => self.xml_table(table),
                 NodeEnum::JsonTable(table) => self.json_table(table),
                 NodeEnum::RangeTableSample(sample) => {
-                    let ast::RangeTableSample { relation, method: _, args, repeatable, location: _ } = &**sample;
+                    let ast::RangeTableSample { relation, method: _, args, repeatable, location: _ } =
+                        &**sample;
                     if let Some(relation) = relation.as_deref() {
                         self.from_item(relation);
                     }
@@ -76,9 +77,9 @@ impl Walk {
                 Columns::unknown()
             }
         };
-        let (name, renamed) = alias.as_ref().map_or_else(Default::default, |alias| {
-            (alias.aliasname.as_str(), parts(&alias.colnames))
-        });
+        let (name, renamed) = alias
+            .as_ref()
+            .map_or_else(Default::default, |alias| (alias.aliasname.as_str(), parts(&alias.colnames)));
         self.push_entry(Entry::derived(name, columns.rename(&renamed)));
     }
 
@@ -130,12 +131,14 @@ impl Walk {
 
     /// The relations that the innermost clause got since it had `start` of them.
     fn joined(&mut self, start: usize) -> Vec<Entry> {
-        let joined = self.levels.last().and_then(|level| level.entries.get(start..)).unwrap_or_default().to_vec();
+        let joined =
+            self.levels.last().and_then(|level| level.entries.get(start..)).unwrap_or_default().to_vec();
         if self.spend(joined.len()) { joined } else { Vec::new() }
     }
 
     fn from_function(&mut self, function: &ast::RangeFunction) {
-        let ast::RangeFunction { lateral: _, ordinality: _, is_rowsfrom: _, functions, alias, coldeflist: _ } = function;
+        let ast::RangeFunction { lateral: _, ordinality: _, is_rowsfrom: _, functions, alias, coldeflist: _ } =
+            function;
         let mut name = "";
         for item in functions {
             // Each is a pair of the call and its column definitions.
@@ -151,7 +154,9 @@ impl Walk {
             }
         }
         let entry = match alias {
-            Some(alias) => Entry::derived(&alias.aliasname, Columns::unknown().rename(&parts(&alias.colnames))),
+            Some(alias) => {
+                Entry::derived(&alias.aliasname, Columns::unknown().rename(&parts(&alias.colnames)))
+            }
             None => Entry::derived(name, Columns::unknown()),
         };
         self.push_entry(entry);
@@ -159,7 +164,8 @@ impl Walk {
 
     /// `XMLTABLE`
     fn xml_table(&mut self, table: &ast::RangeTableFunc) {
-        let ast::RangeTableFunc { lateral: _, docexpr, rowexpr, namespaces, columns, alias, location: _ } = table;
+        let ast::RangeTableFunc { lateral: _, docexpr, rowexpr, namespaces, columns, alias, location: _ } =
+            table;
         self.opt_expr(docexpr.as_deref());
         self.opt_expr(rowexpr.as_deref());
         self.exprs(namespaces);

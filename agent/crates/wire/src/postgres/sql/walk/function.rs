@@ -65,7 +65,9 @@ impl Walk {
             match &*option.defname {
                 "security" => self.name(Action::Admin, "setting", "security_definer"),
                 "set" => self.name(Action::Admin, "setting", "function_settings"),
-                "support" => self.routine(&option.arg.as_deref().map(super::names::node_parts).unwrap_or_default()),
+                "support" => {
+                    self.routine(&option.arg.as_deref().map(super::names::node_parts).unwrap_or_default())
+                }
                 _ => {}
             }
         }

@@ -107,7 +107,16 @@ impl Walk {
 
     /// `JSON_TABLE` in FROM.
     pub(super) fn json_table(&mut self, table: &ast::JsonTable) {
-        let ast::JsonTable { context_item, pathspec, passing, columns, on_error, alias, lateral: _, location: _ } = table;
+        let ast::JsonTable {
+            context_item,
+            pathspec,
+            passing,
+            columns,
+            on_error,
+            alias,
+            lateral: _,
+            location: _,
+        } = table;
         self.json_value(context_item.as_deref());
         self.opt_expr(pathspec.as_deref().and_then(|path| path.string.as_deref()));
         self.exprs(passing);

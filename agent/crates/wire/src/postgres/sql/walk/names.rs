@@ -79,7 +79,11 @@ impl Walk {
         match parts {
             [name] => {
                 if found.is_empty() {
-                    let path = if self.path.is_known() { "no schema of the search path has" } else { "no search path known for" };
+                    let path = if self.path.is_known() {
+                        "no schema of the search path has"
+                    } else {
+                        "no search path known for"
+                    };
                     self.doubt(format!("{path} `{name}`"));
                     return (vec![UNKNOWN.into()], name);
                 }
@@ -136,7 +140,8 @@ impl Walk {
         let (schemas, name) = self.schemas(parts, found);
         for schema in schemas {
             // What only computes does not make a read anything more than a read.
-            let computes = &*schema == CATALOG && builtin::routine(name).is_some_and(|routine| !routine.volatile);
+            let computes =
+                &*schema == CATALOG && builtin::routine(name).is_some_and(|routine| !routine.volatile);
             if computes {
                 self.found.strongest = self.found.strongest.max(Some(Action::Read));
                 self.access_quietly(Action::Execute, ResourceKind::Routine, &[&schema, name]);
@@ -189,7 +194,8 @@ pub(super) fn text_parts(text: &str) -> Option<Vec<String>> {
     let mut rest = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
     loop {
         let part;
-        (part, rest) = if let Some(quoted) = rest.strip_prefix('"') { quoted_part(quoted)? } else { plain_part(rest)? };
+        (part, rest) =
+            if let Some(quoted) = rest.strip_prefix('"') { quoted_part(quoted)? } else { plain_part(rest)? };
         parts.push(part);
         rest = rest.trim_start();
         if rest.is_empty() {
@@ -215,7 +221,8 @@ fn quoted_part(mut rest: &str) -> Option<(String, &str)> {
 }
 
 fn plain_part(rest: &str) -> Option<(String, &str)> {
-    let end = rest.find(|character: char| character == '.' || character.is_whitespace()).unwrap_or(rest.len());
+    let end =
+        rest.find(|character: char| character == '.' || character.is_whitespace()).unwrap_or(rest.len());
     let (part, after) = rest.split_at_checked(end)?;
     (!part.is_empty() && !part.contains('"')).then(|| (part.to_ascii_lowercase(), after))
 }

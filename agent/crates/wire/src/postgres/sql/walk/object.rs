@@ -190,7 +190,8 @@ impl Walk {
         // A column or a constraint is renamed by altering what holds it.
         let holder = rename.relation_type();
         let inner = matches!(named(kind), Named::InRelation) || kind == ast::ObjectType::ObjectAttribute;
-        format!("ALTER {}", word(if inner && holder != ast::ObjectType::Undefined { holder } else { kind })).into()
+        format!("ALTER {}", word(if inner && holder != ast::ObjectType::Undefined { holder } else { kind }))
+            .into()
     }
 
     /// An access to an object of any kind. What belongs to no schema is for administrators, whatever is done to it.

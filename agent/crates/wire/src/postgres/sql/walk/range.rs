@@ -187,7 +187,9 @@ impl Walk {
             for level in levels.iter().rev() {
                 let mut here = false;
                 for entry in &level.entries {
-                    let in_schema = |schema: &str| entry.bare && entry.tables.iter().any(|table| *table.schema == *schema);
+                    let in_schema = |schema: &str| {
+                        entry.bare && entry.tables.iter().any(|table| *table.schema == *schema)
+                    };
                     if *entry.name != *relation || !schema.is_none_or(in_schema) {
                         continue;
                     }

@@ -71,7 +71,8 @@ impl Walk {
             self.unless_output(select, distinct);
         }
         self.order(select);
-        let columns = if values_lists.is_empty() { self.outputs(target_list) } else { value_columns(values_lists) };
+        let columns =
+            if values_lists.is_empty() { self.outputs(target_list) } else { value_columns(values_lists) };
         self.levels.pop();
         columns
     }
@@ -121,7 +122,8 @@ impl Walk {
         if !is_star || level.entries.iter().any(|entry| !entry.tables.is_empty() || !entry.columns.exact) {
             return false;
         }
-        let added: Vec<Box<str>> = level.entries.iter().flat_map(|entry| entry.columns.names.iter().cloned()).collect();
+        let added: Vec<Box<str>> =
+            level.entries.iter().flat_map(|entry| entry.columns.names.iter().cloned()).collect();
         let fits = self.spend(added.len());
         if fits {
             names.extend(added);
@@ -164,7 +166,9 @@ impl Walk {
         if select.limit_option() == ast::LimitOption::WithTies {
             return None;
         }
-        let Some(NodeEnum::AConst(constant)) = select.limit_count.as_deref()?.node.as_ref() else { return None };
+        let Some(NodeEnum::AConst(constant)) = select.limit_count.as_deref()?.node.as_ref() else {
+            return None;
+        };
         self.looked_at.push(constant.location);
         match constant.val.as_ref()? {
             ast::a_const::Val::Ival(number) => Some(i64::from(number.ival)),

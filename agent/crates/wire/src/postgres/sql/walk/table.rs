@@ -282,7 +282,8 @@ impl Walk {
 
     fn index(&mut self, index: &ast::IndexStmt) {
         let tables = self.define_relation(index.relation.as_ref());
-        let entry = index.relation.as_ref().map(|relation| Entry::target(relation, &tables)).unwrap_or_default();
+        let entry =
+            index.relation.as_ref().map(|relation| Entry::target(relation, &tables)).unwrap_or_default();
         self.with_entries(vec![entry], |walk| {
             walk.index_elems(&index.index_params);
             walk.index_elems(&index.index_including_params);
@@ -320,7 +321,8 @@ impl Walk {
     }
 
     fn rule(&mut self, rule: &ast::RuleStmt) {
-        let ast::RuleStmt { relation, rulename: _, where_clause, event: _, instead: _, actions, replace: _ } = rule;
+        let ast::RuleStmt { relation, rulename: _, where_clause, event: _, instead: _, actions, replace: _ } =
+            rule;
         let tables = self.define_relation(relation.as_ref());
         self.with_entries(Self::row_entries(relation.as_ref(), &tables), |walk| {
             walk.opt_expr(where_clause.as_deref());
@@ -340,7 +342,12 @@ impl Walk {
         });
     }
 
-    fn policy(&mut self, relation: Option<&ast::RangeVar>, using: Option<&ast::Node>, check: Option<&ast::Node>) {
+    fn policy(
+        &mut self,
+        relation: Option<&ast::RangeVar>,
+        using: Option<&ast::Node>,
+        check: Option<&ast::Node>,
+    ) {
         let tables = self.define_relation(relation);
         self.access_tables(Action::Admin, &tables);
         let entry = relation.map(|relation| Entry::target(relation, &tables)).unwrap_or_default();
