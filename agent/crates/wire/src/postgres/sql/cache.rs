@@ -125,7 +125,6 @@ impl Cache {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "any bits of the hash choose a shard")]
 fn shard(shards: &[RwLock<Shard>], hash: u64) -> Option<&RwLock<Shard>> {
     // The table inside uses the lowest and highest bits.
     shards.get((hash >> 32) as usize % SHARDS)

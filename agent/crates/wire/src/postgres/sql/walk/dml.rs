@@ -155,7 +155,7 @@ impl Walk {
         let visible = self.with_clause(with_clause.as_ref());
         let (tables, entry) = self.target(Action::Write, relation.as_ref());
         self.levels.push(Level { entries: entry.into_iter().collect(), open: false });
-        self.from_clause(from_clause);
+        self.walk_from(from_clause);
         self.assignments(&tables, target_list);
         self.filtered(where_clause.as_deref());
         let columns = self.returning(returning_clause.as_ref(), &tables);
@@ -169,7 +169,7 @@ impl Walk {
         let visible = self.with_clause(with_clause.as_ref());
         let (tables, entry) = self.target(Action::Delete, relation.as_ref());
         self.levels.push(Level { entries: entry.into_iter().collect(), open: false });
-        self.from_clause(using_clause);
+        self.walk_from(using_clause);
         self.filtered(where_clause.as_deref());
         let columns = self.returning(returning_clause.as_ref(), &tables);
         self.levels.pop();
@@ -190,7 +190,7 @@ impl Walk {
         let (tables, entry) = self.target(Action::Write, relation.as_ref());
         self.levels.push(Level { entries: entry.into_iter().collect(), open: false });
         if let Some(source) = source_relation.as_deref() {
-            self.from_clause(std::slice::from_ref(source));
+            self.walk_from(std::slice::from_ref(source));
         }
         self.opt_expr(join_condition.as_deref());
         for clause in merge_when_clauses {

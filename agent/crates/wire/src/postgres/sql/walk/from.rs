@@ -8,34 +8,34 @@ use pg_query::{NodeEnum, protobuf as ast};
 
 impl Walk {
     /// Walks the items of the innermost clause and adds to it what they bring into scope.
-    pub(super) fn from_clause(&mut self, items: &[ast::Node]) {
+    pub(super) fn walk_from(&mut self, items: &[ast::Node]) {
         if let Some(level) = self.levels.last_mut() {
             level.open = true;
         }
         for item in items {
-            self.from_item(item);
+            self.add_item(item);
         }
         if let Some(level) = self.levels.last_mut() {
             level.open = false;
         }
     }
 
-    pub(super) fn from_item(&mut self, item: &ast::Node) {
+    pub(super) fn add_item(&mut self, item: &ast::Node) {
         if let Some(node) = &item.node
             && self.enter()
         {
             match node {
-                NodeEnum::RangeVar(relation) => self.from_relation(relation),
-                NodeEnum::RangeSubselect(subselect) => self.from_subselect(subselect),
+                NodeEnum::RangeVar(relation) => self.add_relation(relation),
+                NodeEnum::RangeSubselect(subselect) => self.add_subselect(subselect),
                 NodeEnum::JoinExpr(join) => self.join(join),
-                NodeEnum::RangeFunction(function) => self.from_function(function),
+                NodeEnum::RangeFunction(function) => self.add_function(function),
                 NodeEnum::RangeTableFunc(table) => self.xml_table(table),
                 NodeEnum::JsonTable(table) => self.json_table(table),
                 NodeEnum::RangeTableSample(sample) => {
                     let ast::RangeTableSample { relation, method: _, args, repeatable, location: _ } =
                         &**sample;
                     if let Some(relation) = relation.as_deref() {
-                        self.from_item(relation);
+                        self.add_item(relation);
                     }
                     self.exprs(args);
                     self.opt_expr(repeatable.as_deref());
@@ -46,7 +46,7 @@ impl Walk {
         }
     }
 
-    fn from_relation(&mut self, relation: &ast::RangeVar) {
+    fn add_relation(&mut self, relation: &ast::RangeVar) {
         let alias = relation.alias.as_ref();
         let renamed = alias.map(|alias| parts(&alias.colnames)).unwrap_or_default();
         if relation.schemaname.is_empty() && relation.catalogname.is_empty() {
@@ -68,7 +68,7 @@ impl Walk {
         self.push_entry(entry);
     }
 
-    fn from_subselect(&mut self, subselect: &ast::RangeSubselect) {
+    fn add_subselect(&mut self, subselect: &ast::RangeSubselect) {
         let ast::RangeSubselect { lateral: _, subquery, alias } = subselect;
         let columns = match subquery.as_deref().and_then(|query| query.node.as_ref()) {
             Some(NodeEnum::SelectStmt(select)) => self.select(select),
@@ -97,7 +97,7 @@ impl Walk {
         } = join;
         let start = self.levels.last().map_or(0, |level| level.entries.len());
         for side in [larg, rarg].into_iter().flatten() {
-            self.from_item(side);
+            self.add_item(side);
         }
         let joined = self.joined(start);
         let using = parts(using_clause);
@@ -136,7 +136,7 @@ impl Walk {
         if self.spend(joined.len()) { joined } else { Vec::new() }
     }
 
-    fn from_function(&mut self, function: &ast::RangeFunction) {
+    fn add_function(&mut self, function: &ast::RangeFunction) {
         let ast::RangeFunction { lateral: _, ordinality: _, is_rowsfrom: _, functions, alias, coldeflist: _ } =
             function;
         let mut name = "";

@@ -19,7 +19,7 @@ enum Named {
     /// A schema.
     Schema,
     /// Something of the database or the server: the kind of name that it is.
-    Named(&'static str),
+    Global(&'static str),
     /// Not understood.
     Unknown,
 }
@@ -57,23 +57,23 @@ const fn named(kind: ast::ObjectType) -> Named {
         | Type::ObjectTstemplate => Named::InSchema,
         Type::ObjectOpclass | Type::ObjectOpfamily => Named::InSchemaAfterMethod,
         Type::ObjectSchema => Named::Schema,
-        Type::ObjectAccessMethod => Named::Named("access_method"),
-        Type::ObjectCast => Named::Named("cast"),
-        Type::ObjectDatabase => Named::Named("database"),
-        Type::ObjectEventTrigger => Named::Named("event_trigger"),
-        Type::ObjectExtension => Named::Named("extension"),
-        Type::ObjectFdw => Named::Named("foreign_data_wrapper"),
-        Type::ObjectForeignServer | Type::ObjectUserMapping => Named::Named("server"),
-        Type::ObjectLanguage => Named::Named("language"),
-        Type::ObjectLargeobject => Named::Named("large_object"),
-        Type::ObjectParameterAcl => Named::Named("setting"),
+        Type::ObjectAccessMethod => Named::Global("access_method"),
+        Type::ObjectCast => Named::Global("cast"),
+        Type::ObjectDatabase => Named::Global("database"),
+        Type::ObjectEventTrigger => Named::Global("event_trigger"),
+        Type::ObjectExtension => Named::Global("extension"),
+        Type::ObjectFdw => Named::Global("foreign_data_wrapper"),
+        Type::ObjectForeignServer | Type::ObjectUserMapping => Named::Global("server"),
+        Type::ObjectLanguage => Named::Global("language"),
+        Type::ObjectLargeobject => Named::Global("large_object"),
+        Type::ObjectParameterAcl => Named::Global("setting"),
         Type::ObjectPublication | Type::ObjectPublicationNamespace | Type::ObjectPublicationRel => {
-            Named::Named("publication")
+            Named::Global("publication")
         }
-        Type::ObjectRole => Named::Named("role"),
-        Type::ObjectSubscription => Named::Named("subscription"),
-        Type::ObjectTablespace => Named::Named("tablespace"),
-        Type::ObjectTransform => Named::Named("transform"),
+        Type::ObjectRole => Named::Global("role"),
+        Type::ObjectSubscription => Named::Global("subscription"),
+        Type::ObjectTablespace => Named::Global("tablespace"),
+        Type::ObjectTransform => Named::Global("transform"),
         Type::ObjectAmop | Type::ObjectAmproc | Type::ObjectDefacl | Type::Undefined => Named::Unknown,
     }
 }
@@ -169,7 +169,7 @@ impl Walk {
         } = rename;
         let kind = rename.rename_type();
         match (named(kind), relation) {
-            (Named::Named(what), _) if object.is_none() => {
+            (Named::Global(what), _) if object.is_none() => {
                 self.name(Action::Admin, what, subname);
                 self.name(Action::Admin, what, newname);
             }
@@ -226,8 +226,8 @@ impl Walk {
                 self.schema(action, name);
             }
             // A large object has a number for a name.
-            (Named::Named(kind), []) => self.name(Action::Admin, kind, "*"),
-            (Named::Named(kind), _) => self.name(Action::Admin, kind, &name.join(".")),
+            (Named::Global(kind), []) => self.name(Action::Admin, kind, "*"),
+            (Named::Global(kind), _) => self.name(Action::Admin, kind, &name.join(".")),
             _ => self.not_understood("an object of that kind"),
         }
     }

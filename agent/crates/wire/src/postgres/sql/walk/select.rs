@@ -60,7 +60,7 @@ impl Walk {
             rarg: _,
         } = select;
         self.levels.push(Level::default());
-        self.from_clause(from_clause);
+        self.walk_from(from_clause);
         self.exprs(target_list);
         self.opt_expr(where_clause.as_deref());
         self.exprs(group_clause);
@@ -140,7 +140,7 @@ impl Walk {
         }
         self.select(select);
         if let Some(into) = first.into_clause.as_deref() {
-            self.into_clause(into);
+            self.make_into(into);
             return "SELECT INTO".into();
         }
         let limit = self.limit(select);

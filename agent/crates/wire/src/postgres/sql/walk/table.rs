@@ -52,15 +52,7 @@ impl Walk {
                 "REFRESH MATERIALIZED VIEW".into()
             }
             NodeEnum::CreateStatsStmt(create) => {
-                self.each_relation(Action::Define, &create.relations);
-                let entries = self.relation_entries(&create.relations);
-                self.with_entries(entries, |walk| {
-                    for expr in &create.exprs {
-                        if let Some(NodeEnum::StatsElem(elem)) = &expr.node {
-                            walk.opt_expr(elem.expr.as_deref());
-                        }
-                    }
-                });
+                self.create_statistics(create);
                 "CREATE STATISTICS".into()
             }
             NodeEnum::RuleStmt(rule) => {
@@ -193,7 +185,7 @@ impl Walk {
         // What it returns goes into the table, not to the client.
         self.found.limits.clear();
         if let Some(into) = create.into.as_deref() {
-            self.into_clause(into);
+            self.make_into(into);
         }
         match create.objtype() {
             ast::ObjectType::ObjectMatview => "CREATE MATERIALIZED VIEW",
@@ -202,7 +194,7 @@ impl Walk {
         .into()
     }
 
-    pub(super) fn into_clause(&mut self, into: &ast::IntoClause) {
+    pub(super) fn make_into(&mut self, into: &ast::IntoClause) {
         if let Some(relation) = &into.rel {
             let tables = self.new_relation(relation);
             self.access_tables(Action::Define, &tables);
@@ -288,6 +280,18 @@ impl Walk {
             walk.index_elems(&index.index_params);
             walk.index_elems(&index.index_including_params);
             walk.opt_expr(index.where_clause.as_deref());
+        });
+    }
+
+    fn create_statistics(&mut self, create: &ast::CreateStatsStmt) {
+        self.each_relation(Action::Define, &create.relations);
+        let entries = self.relation_entries(&create.relations);
+        self.with_entries(entries, |walk| {
+            for expr in &create.exprs {
+                if let Some(NodeEnum::StatsElem(elem)) = &expr.node {
+                    walk.opt_expr(elem.expr.as_deref());
+                }
+            }
         });
     }
 
