@@ -319,10 +319,10 @@ impl Governor {
     }
 
     fn observe(&self, path: &Path, mode: RecursiveMode) {
-        if let Some(watcher) = lock(&self.watcher).as_mut() {
-            if let Err(error) = watcher.watch(path, mode) {
-                tracing::debug!(%error, path = %path.display(), "not followed");
-            }
+        if let Some(watcher) = lock(&self.watcher).as_mut()
+            && let Err(error) = watcher.watch(path, mode)
+        {
+            tracing::debug!(%error, path = %path.display(), "not followed");
         }
     }
 }

@@ -110,12 +110,9 @@ impl Driver {
         }
         self.client.close();
         self.client.reads = false;
-        match &mut self.server {
-            Some(server) => {
-                server.close();
-                server.reads = false;
-            }
-            None => {}
+        if let Some(server) = &mut self.server {
+            server.close();
+            server.reads = false;
         }
     }
 
@@ -148,32 +145,35 @@ impl Driver {
         if let Poll::Ready(error) = self.client.poll_write(cx) {
             return Poll::Ready(Happening::Broken(Side::Client, error));
         }
-        if let Some(server) = &mut self.server {
-            if let Poll::Ready(error) = server.poll_write(cx) {
-                return Poll::Ready(Happening::Broken(Side::Server, error));
-            }
+        if let Some(server) = &mut self.server
+            && let Poll::Ready(error) = server.poll_write(cx)
+        {
+            return Poll::Ready(Happening::Broken(Side::Server, error));
         }
         if self.is_over() {
             return Poll::Ready(Happening::End(Side::Server));
         }
-        if let Some(waiting) = &mut self.waiting {
-            if let Poll::Ready(row) = Pin::new(&mut waiting.row).poll(cx) {
-                return Poll::Ready(Happening::Recorded(row.unwrap_or(Err(SpoolError::Closed))));
-            }
+        if let Some(waiting) = &mut self.waiting
+            && let Poll::Ready(row) = Pin::new(&mut waiting.row).poll(cx)
+        {
+            return Poll::Ready(Happening::Recorded(row.unwrap_or(Err(SpoolError::Closed))));
         }
         let server_full = self.server.as_ref().is_some_and(Leg::is_full);
-        if self.client.reads && !server_full && self.machine.wants(Side::Client) {
-            if let Poll::Ready(read) = self.client.poll_read(cx) {
-                return Poll::Ready(happened(Side::Client, read));
-            }
+        if self.client.reads
+            && !server_full
+            && self.machine.wants(Side::Client)
+            && let Poll::Ready(read) = self.client.poll_read(cx)
+        {
+            return Poll::Ready(happened(Side::Client, read));
         }
         let client_full = self.client.is_full();
-        if let Some(server) = &mut self.server {
-            if server.reads && !client_full && self.machine.wants(Side::Server) {
-                if let Poll::Ready(read) = server.poll_read(cx) {
-                    return Poll::Ready(happened(Side::Server, read));
-                }
-            }
+        if let Some(server) = &mut self.server
+            && server.reads
+            && !client_full
+            && self.machine.wants(Side::Server)
+            && let Poll::Ready(read) = server.poll_read(cx)
+        {
+            return Poll::Ready(happened(Side::Server, read));
         }
         Poll::Pending
     }

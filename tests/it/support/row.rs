@@ -19,13 +19,6 @@ impl Row {
         self.field(field).as_u64().unwrap_or_else(|| self.wrong(field))
     }
 
-    /// A field that is a list of texts.
-    #[track_caller]
-    pub fn list(&self, field: &str) -> Vec<&str> {
-        let list = self.field(field).as_array().unwrap_or_else(|| self.wrong(field));
-        list.iter().map(|one| one.as_str().unwrap_or_else(|| self.wrong(field))).collect()
-    }
-
     #[track_caller]
     fn field(&self, field: &str) -> &Value {
         self.0.get(field).unwrap_or_else(|| self.wrong(field))

@@ -1,7 +1,7 @@
 //! What is asked of a policy set: who, where, what, when.
 
 use foldhash::quality::RandomState;
-use std::hash::{BuildHasher as _, Hash, Hasher as _};
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::{Arc, LazyLock};
 use wire::Meaning;
 
@@ -9,9 +9,7 @@ use wire::Meaning;
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 fn hash_of(value: &impl Hash) -> u64 {
-    let mut state = KEYS.build_hasher();
-    value.hash(&mut state);
-    state.finish()
+    KEYS.hash_one(value)
 }
 
 /// Who asks: an agent, as the kernel identified it. Make it once a session.

@@ -62,7 +62,9 @@ pub(super) fn follow<W: Write>(
             return Ok(());
         }
     }
-    unless_gone(printer.end()).map(|_| ())
+    let (std::ops::ControlFlow::Continue(()) | std::ops::ControlFlow::Break(())) =
+        unless_gone(printer.end())?;
+    Ok(())
 }
 
 /// Columns of the terminal that standard output is; `None` if it is none.

@@ -45,8 +45,8 @@ fn write_column<R: Borrow<Row>>(rows: &[R], access: &Access, out: &mut Vec<u8>) 
         }
         Access::Nullables(get, _) => {
             write_offsets(each().map(|row| get(row).len()), out);
-            out.extend(each().flat_map(|row| get(row)).map(|item| u8::from(item.is_none())));
-            for item in each().flat_map(|row| get(row)) {
+            out.extend(each().flat_map(get).map(|item| u8::from(item.is_none())));
+            for item in each().flat_map(get) {
                 put_bytes(out, item.as_deref().unwrap_or_default().as_bytes());
             }
         }

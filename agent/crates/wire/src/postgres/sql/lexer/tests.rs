@@ -1,5 +1,4 @@
 //! What is one token, and what is refused before it is parsed.
-#![expect(clippy::string_slice, reason = "a test's own text; a panic is how a test fails")]
 
 use super::{Kind, Lexer, is_readable};
 

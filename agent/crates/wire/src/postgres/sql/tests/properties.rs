@@ -1,5 +1,4 @@
 //! Properties of the reader, tried on the statements of the case files and on random text.
-#![expect(clippy::string_slice, reason = "a test's own text; a panic is how a test fails")]
 
 use super::super::parse;
 use super::{Reader, cases, usual};
