@@ -22,8 +22,8 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
                 found.push(begin..end);
                 at = end;
             }
-            // No later beginning within what was looked at could succeed: it would see the same parts.
-            _ => at = payload.unwrap_or(header),
+            // What begins later in this part would see the same parts behind it, and a shorter header.
+            _ => at = header,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Keys that show by their prefix who issued them. From the issuers' documentation and the secret scanners' rules
 //! (GitHub secret scanning, gitleaks).
 
-use super::{in_token, next_word, run};
+use super::{byte, in_token, next_word, run};
 use std::ops::Range;
 
 /// Prefixes, and how many bytes of [A-Za-z0-9_-] follow at least.
@@ -60,39 +60,50 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut at = 0;
     while let Some(begin) = next_word(text, at) {
         at = match end(text, begin) {
-            Some(end) => {
+            Ok(end) => {
                 found.push(begin..end);
                 end
             }
-            None => begin + 1,
+            Err(next) => next.max(begin + 1),
         };
     }
 }
 
-fn end(text: &[u8], begin: usize) -> Option<usize> {
-    let rest = text.get(begin..)?;
+/// The end of the key that begins at `begin`, or where to look on.
+fn end(text: &[u8], begin: usize) -> Result<usize, usize> {
+    let rest = text.get(begin..).unwrap_or_default();
+    let mut next = begin;
     for (prefix, least) in PREFIXES {
         if rest.starts_with(prefix) {
-            let end = after(text, begin + prefix.len(), least);
-            if end.is_some() {
-                return end;
+            match after(text, begin + prefix.len(), least) {
+                Ok(end) => return Ok(end),
+                Err(at) => next = next.max(at),
             }
         }
     }
     let (prefix, first, second) = SENDGRID;
     if !rest.starts_with(prefix) {
-        return None;
+        return Err(next);
     }
     let dot = after(text, begin + prefix.len(), first)?;
-    if super::byte(text, dot) == Some(b'.') { after(text, dot + 1, second) } else { None }
+    if byte(text, dot) == Some(b'.') { after(text, dot + 1, second) } else { Err(dot) }
 }
 
 /// The end of the token that goes on at `at`, if it is long enough and looks random: a key has a digit in it, or letters
-/// of both cases, unlike `sk-learn-some-long-package-name`.
-fn after(text: &[u8], at: usize, least: usize) -> Option<usize> {
-    // A token that is too short is short to look at; one that is long enough is looked at once.
+/// of both cases, unlike `sk-learn-some-long-package-name`. Otherwise where to look on, so that no token that is
+/// long is looked at more than twice.
+fn after(text: &[u8], at: usize, least: usize) -> Result<usize, usize> {
     let end = run(text, at, in_token);
-    let token = text.get(at..end)?;
+    let token = text.get(at..end).unwrap_or_default();
+    if token.len() < least {
+        return Err(at);
+    }
     let mixed = token.iter().any(u8::is_ascii_uppercase) && token.iter().any(u8::is_ascii_lowercase);
-    (token.len() >= least && (mixed || token.iter().any(u8::is_ascii_digit))).then_some(end)
+    if mixed || token.iter().any(u8::is_ascii_digit) {
+        return Ok(end);
+    }
+    // What begins later in this token has no digits and only one case either; only its last word could be a
+    // prefix that goes on behind it.
+    let last = token.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    Err(if last == token.len() { end } else { end - last })
 }
