@@ -36,14 +36,29 @@ impl Walk {
             self.column("system_user");
         }
         if let Some(name) = names.last() {
-            match builtin::power(name) {
-                None => {}
-                Some(Power::RunsSql) => self.doubt(format!("`{name}` reads what its arguments name")),
-                Some(Power::ServerFile) => self.server_file(args),
-                Some(Power::SetConfig) => self.set_config(args),
-                Some(Power::Notify) => self.pg_notify(args),
-                Some(Power::Sequence) => self.sequence(name, args),
+            self.powers(name, args);
+        }
+    }
+
+    /// `(value).name` is `name(value)` where the value has no such field: `('/etc/passwd').pg_read_file` reads a file.
+    pub(super) fn fields(&mut self, indirection: &ast::AIndirection) {
+        let value = indirection.arg.as_deref().map(std::slice::from_ref).unwrap_or_default();
+        for node in &indirection.indirection {
+            if let Some(NodeEnum::String(field)) = &node.node {
+                self.routine(&[&field.sval]);
+                self.powers(&field.sval, value);
             }
+        }
+    }
+
+    fn powers(&mut self, name: &str, args: &[ast::Node]) {
+        match builtin::power(name) {
+            None => {}
+            Some(Power::RunsSql) => self.doubt(format!("`{name}` reads what its arguments name")),
+            Some(Power::ServerFile) => self.server_file(args),
+            Some(Power::SetConfig) => self.set_config(args),
+            Some(Power::Notify) => self.pg_notify(args),
+            Some(Power::Sequence) => self.sequence(name, args),
         }
     }
 

@@ -89,6 +89,7 @@ impl Walk {
             NodeEnum::AIndirection(indirection) => {
                 self.opt_expr(indirection.arg.as_deref());
                 self.exprs(&indirection.indirection);
+                self.fields(indirection);
             }
             NodeEnum::AIndices(indices) => {
                 self.opt_expr(indices.lidx.as_deref());
