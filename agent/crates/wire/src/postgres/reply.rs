@@ -168,4 +168,5 @@ pub(super) const MUST_FAIL_NAME: &str = "interlock_refused";
 
 /// Asks for what the reading of later statements depends on.
 pub(super) const LOOKUP: &str = "SELECT pg_catalog.current_schemas(true)::pg_catalog.text, \
-                                 pg_catalog.current_setting('standard_conforming_strings')";
+                                 pg_catalog.current_setting('standard_conforming_strings'), \
+                                 pg_catalog.current_setting('client_encoding')";

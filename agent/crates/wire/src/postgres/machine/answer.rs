@@ -144,7 +144,11 @@ impl Machine {
                 Effect::SearchPathMayChange => self.settings.went_stale(&reading.meaning.verb),
                 Effect::SettingChange { name } => match &**name {
                     "standard_conforming_strings" => self.settings.went_stale(&reading.meaning.verb),
-                    "client_encoding" => self.settings.encoding = super::Encoding::Other,
+                    // `*` is all of them at once: RESET ALL and the like. The lookup tells what it is then.
+                    "client_encoding" | "*" => {
+                        self.settings.encoding = super::Encoding::Other;
+                        self.settings.went_stale(&reading.meaning.verb);
+                    }
                     _ => {}
                 },
                 Effect::Execute { .. }

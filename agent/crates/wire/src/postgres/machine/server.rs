@@ -341,6 +341,9 @@ impl Machine {
         if let Some(plain) = row.get(1) {
             self.settings.plain_strings = *plain == b"on";
         }
+        if let Some(encoding) = row.get(2) {
+            self.settings.set_encoding(encoding);
+        }
         if *self.settings.scope.search_path != *path {
             self.settings.scope = Arc::new(Scope { search_path: path, user: self.user.clone() });
         }

@@ -110,7 +110,7 @@ pub(super) fn row(values: &[&str]) -> Vec<u8> {
 
 /// What the target says to the lookup of the search path.
 pub(super) fn looked_up(path: &str) -> Vec<u8> {
-    [message(b'T', &[0, 0]), row(&[path, "on"]), complete("SELECT 1"), ready(b'I')].concat()
+    [message(b'T', &[0, 0]), row(&[path, "on", "UTF8"]), complete("SELECT 1"), ready(b'I')].concat()
 }
 
 pub(super) fn welcome() -> Vec<u8> {

@@ -115,6 +115,16 @@ fn text_in_an_encoding_that_is_not_understood_is_not_read() {
 }
 
 #[test]
+fn the_encoding_is_known_again_after_a_reset() {
+    let mut bench = logged_in();
+    forward(&mut bench, &query("discard all"));
+    bench.data(Side::Server, &[complete("DISCARD ALL"), ready(b'I')].concat());
+    bench.data(Side::Server, &looked_up("{pg_catalog,public}"));
+    bench.data(Side::Client, &query("select 'é' from orders"));
+    assert_eq!(bench.held().unwrap().op().meaning.certainty, Certainty::Exact);
+}
+
+#[test]
 fn prepared_by_sql_and_by_message_share_their_names() {
     let mut bench = logged_in();
     forward(&mut bench, &[parse("s1", "select id from orders"), sync()].concat());
