@@ -3,7 +3,6 @@
 mod cases;
 mod hostile;
 mod properties;
-mod speed;
 mod statements;
 
 use super::{Effect, Reader, Reading, Scope};
