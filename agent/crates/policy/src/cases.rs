@@ -32,10 +32,26 @@ use parse::{Case, Expected, What};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use wire::Meaning;
+use wire::postgres::sql::{Effect as SqlEffect, Reader, Scope};
+use wire::{Action, Limits, Meaning};
 
 /// Reads SQL, for `sql` lines: `wire`'s reader, under this search path and user.
 pub type ReadSql<'a> = dyn Fn(&str, &[String], &str) -> Arc<Meaning> + 'a;
+
+/// Reads SQL as sessions with PostgreSQL targets do. What a statement like EXECUTE means depends on what its session did
+/// before: it counts as not understood.
+pub fn postgres(text: &str, search_path: &[String], user: &str) -> Arc<Meaning> {
+    let search_path = search_path.iter().map(|schema| schema.as_str().into()).collect();
+    let scope = Arc::new(Scope { search_path, user: user.into() });
+    let reading = Reader::new(&Limits::default()).read(&scope, text.as_bytes());
+    let elsewhere =
+        |effect: &SqlEffect| matches!(effect, SqlEffect::Execute { .. } | SqlEffect::UseCursor { .. });
+    if reading.effects.iter().any(elsewhere) {
+        let doubt = "it uses something that its session prepared before";
+        return Arc::new(Meaning::opaque(&reading.meaning.verb, Action::Unknown, doubt));
+    }
+    Arc::clone(&reading.meaning)
+}
 
 /// What came of the cases of one file.
 #[derive(Debug, Default)]

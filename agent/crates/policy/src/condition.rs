@@ -15,6 +15,8 @@ pub(crate) struct Reads {
     pub approvals: bool,
     /// The approval groups it names.
     pub groups: BTreeSet<String>,
+    /// The names of all attributes that it reads, of whatever.
+    pub attributes: BTreeSet<String>,
     /// The entities (type, id) that it names.
     pub entities: BTreeSet<(String, String)>,
 }
@@ -72,6 +74,7 @@ impl Reads {
         let named = access.get("attr").and_then(Value::as_str);
         self.hour |= named == Some("hour");
         self.approvals |= named == Some("approvals");
+        self.attributes.extend(named.map(str::to_owned));
         self.expression(left, named.is_some());
     }
 

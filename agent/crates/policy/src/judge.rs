@@ -1,15 +1,12 @@
 //! Asks Cedar about every pair of one operation, each against the rules that can match it.
 
 use crate::asked::Asked;
-use crate::kind::Kind;
-use crate::known::Target;
+use crate::entities::{Gathered, string};
 use crate::pairs::{self, Pair};
 use crate::schema::uid;
 use crate::set::PolicySet;
 use crate::uid::chain;
-use cedar_policy::{Context, Effect, Entities, Entity, EntityUid, Request, RestrictedExpression};
-use hashbrown::HashSet as Seen;
-use std::collections::{HashMap, HashSet};
+use cedar_policy::{Context, Effect, Entities, EntityUid, Request, RestrictedExpression};
 
 /// An operation made ready for judgement: what of it does not depend on approvals.
 pub(crate) struct Hearing {
@@ -148,111 +145,4 @@ impl Hearing {
             Err(Cause::NotPermitted)
         })
     }
-}
-
-fn string(text: &str) -> RestrictedExpression {
-    RestrictedExpression::new_string(text.to_owned())
-}
-
-/// The entities that an operation and the rules about it name, each once.
-struct Gathered<'a> {
-    set: &'a PolicySet,
-    seen: Seen<(Kind, String)>,
-    entities: Vec<Entity>,
-    problem: Option<String>,
-}
-
-impl<'a> Gathered<'a> {
-    fn new(set: &'a PolicySet) -> Self {
-        Self { set, seen: Seen::new(), entities: Vec::new(), problem: None }
-    }
-
-    fn agent(&mut self, who: &crate::Principal) {
-        let roles = self.set.known.agents.get(&*who.agent).into_iter().flatten();
-        let parents = roles.map(|role| uid(&self.set.model.role, role)).collect();
-        let mut attributes = HashMap::from([
-            ("unit".to_owned(), string(&who.unit)),
-            ("exe".to_owned(), string(&who.exe)),
-            ("exe_hash".to_owned(), string(&who.exe_hash)),
-            ("uid".to_owned(), RestrictedExpression::new_long(i64::from(who.uid))),
-        ]);
-        attributes.extend(who.container.as_ref().map(|name| ("container".to_owned(), string(name))));
-        self.push(uid(&self.set.model.agent, &who.agent), attributes, parents);
-    }
-
-    /// The resources that the conditions of rules name, so that their attributes and ancestors can be read.
-    fn named_by(&mut self, rules: &[u32]) {
-        let set = self.set;
-        for rule in rules.iter().filter_map(|number| set.rules.get(*number as usize)) {
-            for (type_name, id) in &rule.reads.entities {
-                if let Some(kind) = Kind::from_type_name(type_name) {
-                    self.resource(kind, id);
-                }
-            }
-        }
-    }
-
-    /// A resource, with everything that it is in as its parents. One whose target is not known stays missing: reading its
-    /// attributes is then an error, which denies.
-    fn resource(&mut self, kind: Kind, id: &str) {
-        if matches!(kind, Kind::Label | Kind::Protocol) || !self.seen.insert((kind, id.to_owned())) {
-            return;
-        }
-        let Some(parts) = crate::uid::split(id) else {
-            return;
-        };
-        let Some(target) = parts.first().and_then(|name| self.set.known.targets.get(name)) else {
-            return;
-        };
-        let model = &self.set.model;
-        let above = chain(kind, id).skip(1).chain(target.groups());
-        let parents = above.filter_map(|(kind, id)| model.resource(kind, id)).collect();
-        let attributes = attributes(kind, id, &parts, target);
-        if let Some(uid) = model.resource(kind, id) {
-            self.push(uid, attributes, parents);
-        }
-    }
-
-    fn push(
-        &mut self,
-        uid: EntityUid,
-        attributes: HashMap<String, RestrictedExpression>,
-        parents: HashSet<EntityUid>,
-    ) {
-        match Entity::new(uid, attributes, parents) {
-            Ok(entity) => self.entities.push(entity),
-            Err(error) => self.problem = Some(error.to_string()),
-        }
-    }
-
-    fn finish(self) -> Result<Entities, String> {
-        if let Some(problem) = self.problem {
-            return Err(problem);
-        }
-        Entities::from_entities(self.entities, None).map_err(|error| error.to_string())
-    }
-}
-
-/// The attributes that the schema gives to this kind. `parts` are those of the id, unescaped.
-fn attributes(
-    kind: Kind,
-    id: &str,
-    parts: &[String],
-    target: &Target,
-) -> HashMap<String, RestrictedExpression> {
-    let part = |n: usize| string(parts.get(n).map(String::as_str).unwrap_or_default());
-    let tags = || RestrictedExpression::new_set(target.tags(kind, id).iter().map(|tag| string(tag)));
-    let labels = || RestrictedExpression::new_set(target.labels.iter().map(|label| string(label)));
-    let rest = || string(&parts.get(2..).unwrap_or_default().join("/"));
-    let list = match kind {
-        Kind::Label | Kind::Protocol => Vec::new(),
-        Kind::Target => vec![("protocol", string(&target.protocol)), ("labels", labels())],
-        Kind::Database => vec![("name", part(1))],
-        Kind::Schema => vec![("name", part(2))],
-        Kind::Table => vec![("schema", part(2)), ("name", part(3)), ("tags", tags())],
-        Kind::Column => vec![("schema", part(2)), ("table", part(3)), ("tags", tags())],
-        Kind::Routine => vec![("schema", part(2)), ("name", part(3))],
-        Kind::Name => vec![("kind", part(1)), ("name", rest())],
-    };
-    list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

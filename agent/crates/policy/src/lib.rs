@@ -6,8 +6,8 @@
 //! | where | is |
 //! |---|---|
 //! | `load`, `condition`, `scope`, `lint` | from text to validated rules, and what is suspicious about them |
-//! | `uid`, `kind`, `known` | how resources are named, and the entities behind the names |
-//! | `index` | which rules can match at all; whatever it leaves out, Cedar would find not satisfied |
+//! | `uid`, `kind`, `known`, `entities` | how resources are named, and the entities behind the names |
+//! | `index`, `visible` | which rules can match at all, and what they can see; whatever is left out could not change Cedar's answer |
 //! | `pairs`, `judge`, `hold`, `word` | one operation: its (action, resource) pairs, their judgement, approvals, wording |
 //! | `cache` | rulings of operations seen before; lives and dies with its policy set |
 //! | [`cases`] | test cases as text |
@@ -23,6 +23,7 @@ pub mod cases;
 mod catalog;
 mod condition;
 mod diagnostic;
+mod entities;
 mod hold;
 mod index;
 mod judge;
@@ -36,6 +37,7 @@ mod schema;
 mod scope;
 mod set;
 mod uid;
+mod visible;
 mod word;
 
 pub use asked::{Asked, Place, Principal};

@@ -12,6 +12,7 @@ use crate::load::{self, Rule};
 use crate::pairs::NamedColumns;
 use crate::ruling::Ruling;
 use crate::schema::Model;
+use crate::visible::Visible;
 use crate::{hold, lint, word};
 use cedar_policy::Authorizer;
 use std::fmt;
@@ -26,6 +27,7 @@ pub struct PolicySet {
     pub(crate) rules: Vec<Rule>,
     pub(crate) index: Index,
     pub(crate) columns: NamedColumns,
+    pub(crate) visible: Visible,
     pub(crate) authorizer: Authorizer,
     warnings: Vec<Diagnostic>,
     cache: Cache,
@@ -55,6 +57,7 @@ impl PolicySet {
         }
         Ok(Self {
             index: Index::new(&rules),
+            visible: Visible::new(&rules),
             model,
             known,
             rules,

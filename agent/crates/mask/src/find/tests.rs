@@ -133,7 +133,7 @@ fn api_key() {
             "«AIzaSyA1234567890abcdefghijklmnopqrstuv»",
             "«SG.abcdefghijklmnopqrst12.abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG»",
             "«hvs.CAESIJ0123456789abcdefghij»",
-            "sk-learn-is-a-long-name-«SG.abcdefghijklmnopqrst12.abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG»",
+            "sk-learn-is-a-very-long-name-«hvs.CAESIJ0123456789abcdefghij»",
             "AKIA123",
             "sk-short",
             "sk-learn-is-a-very-long-package-name",

@@ -1,5 +1,7 @@
 //! Case files: what they can say, and what is said about bad ones.
 
+mod shipped;
+
 use super::*;
 use wire::{Access, Action, Certainty, Facts, Resource, ResourceKind};
 

@@ -39,3 +39,11 @@ fn entities_are_collected() {
     let named: Vec<_> = found.entities.iter().map(|(kind, id)| format!("{kind} {id}")).collect();
     assert_eq!(named, ["Role r", "Table t/d/s/x"]);
 }
+
+#[test]
+fn attributes_are_collected() {
+    let found = reads(
+        r#"when { resource.tags.contains("x") && principal has container } unless { {a: {b: context.hour}}.a.b == 1 }"#,
+    );
+    assert_eq!(found.attributes.into_iter().collect::<Vec<_>>(), ["a", "b", "container", "hour", "tags"]);
+}
