@@ -43,6 +43,8 @@ use workers::Workers;
 
 /// Exit code for a bad configuration or bad policies.
 const EXIT_CONFIG: u8 = 2;
+/// How often the kernel programs' diagnostics are looked for.
+const DIAGNOSTICS: Duration = Duration::from_secs(5);
 /// How long the last rows may take to get to the disk when the daemon stops.
 const STOP_SPOOL: Duration = Duration::from_secs(10);
 
@@ -109,6 +111,7 @@ async fn attend(
     let following =
         reload::watch(daemon).map(|watch| tokio::spawn(reload::follow(Arc::clone(daemon), watch)));
     let cgroups = daemon.governor.watch(Arc::clone(daemon));
+    let diagnostics = tokio::spawn(pass_on_diagnostics(Arc::clone(daemon)));
     ready(daemon);
     tokio::select! {
         _ = terminate.recv() => tracing::info!("asked to stop"),
@@ -116,6 +119,7 @@ async fn attend(
     }
     notify(&[sd_notify::NotifyState::Stopping]);
     drop(cgroups);
+    diagnostics.abort();
     if let Some(following) = following {
         following.abort();
     }
@@ -138,6 +142,14 @@ async fn attend(
         tracing::warn!(%error, "the control socket ended badly");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The kernel programs' diagnostics are rare, and nobody waits for them: now and then is soon enough.
+async fn pass_on_diagnostics(daemon: Arc<Daemon>) {
+    while let Some(kernel) = &daemon.kernel {
+        kernel.flush_logs();
+        tokio::time::sleep(DIAGNOSTICS).await;
+    }
 }
 
 async fn until(mut flag: watch::Receiver<bool>) {
