@@ -25,9 +25,23 @@ pub(super) struct Task {
     status: Arc<Board>,
     stopped: watch::Receiver<bool>,
     backoff: Backoff,
+    /// Those of [`SETTINGS`] that the server knows.
+    settings: Vec<(&'static str, &'static str)>,
     /// Taken from the spool and not known to have arrived.
     parcel: Option<Parcel>,
 }
+
+/// Settings of an insert. Servers refuse settings that they do not know, and these came and went over the years.
+const SETTINGS: [(&str, &str); 5] = [
+    // The server drops a batch that it has seen, whatever the user's profile says: the first from ClickHouse 26 on.
+    ("deduplicate_insert", "enable"),
+    ("insert_deduplicate", "1"),
+    // It must have stored the rows when it says yes, and cut them into blocks as it did the last time.
+    ("async_insert", "0"),
+    ("max_insert_threads", "1"),
+    // Skip indexes are built when parts are merged: at once they take 1.4 of 2 µs a row.
+    ("materialize_skip_indexes_on_insert", "0"),
+];
 
 impl Task {
     pub(super) fn new(
@@ -44,6 +58,7 @@ impl Task {
             status,
             stopped,
             backoff: Backoff::default(),
+            settings: Vec::new(),
             parcel: None,
         }
     }
@@ -79,6 +94,7 @@ impl Task {
 
     async fn until_it_fails(&mut self) -> Result<std::convert::Infallible, SinkError> {
         migrate(&self.server, &self.config).await?;
+        self.settings = self.known_settings().await?;
         self.works();
         loop {
             let rows = self.one().await?;
@@ -88,6 +104,14 @@ impl Task {
                 tokio::time::sleep(self.config.batch_wait.max(Duration::from_millis(1))).await;
             }
         }
+    }
+
+    async fn known_settings(&self) -> Result<Vec<(&'static str, &'static str)>, SinkError> {
+        let names = SETTINGS.map(|(name, _)| format!("'{name}'")).join(", ");
+        let known =
+            self.server.text(&format!("SELECT name FROM system.settings WHERE name IN ({names})")).await?;
+        let is_known = |(name, _): &(&str, &str)| known.lines().any(|line| line == *name);
+        Ok(SETTINGS.into_iter().filter(is_known).collect())
     }
 
     fn works(&mut self) {
@@ -127,12 +151,11 @@ impl Task {
             .insert_formatted_with(format!("INSERT INTO {database}.{TABLE} ({columns}) FORMAT Native"))
             // The frames are compressed already.
             .with_setting("decompress", "1")
-            .with_setting("insert_deduplicate", "1")
             .with_setting("insert_deduplication_token", &parcel.batch.token)
-            // The server must have stored the rows when it says yes, in the order in which they were sent.
-            .with_setting("async_insert", "0")
-            .with_setting("max_insert_threads", "1")
             .with_setting("wait_end_of_query", "1");
+        for (name, value) in &self.settings {
+            insert = insert.with_setting(*name, *value);
+        }
         self.server
             .within(async {
                 for frame in &parcel.frames {

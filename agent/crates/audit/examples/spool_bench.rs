@@ -31,7 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn hot(maker: &Maker, options: SpoolOptions) -> Result<(), SpoolError> {
     const STRETCHES: u64 = 40;
     const ROWS: u64 = 10_000;
-    let spool = Spool::open(SpoolOptions { fold_every: Duration::from_secs(3_600), block_rows: 65_536, ..options })?;
+    let spool =
+        Spool::open(SpoolOptions { fold_every: Duration::from_secs(3_600), block_rows: 65_536, ..options })?;
     let (mut both, mut cpu, mut begins) = (Duration::ZERO, 0, Duration::ZERO);
     for _ in 0..STRETCHES {
         let rows: Vec<Row> = (0..ROWS).map(|number| maker.row(number)).collect();
@@ -51,7 +52,11 @@ fn hot(maker: &Maker, options: SpoolOptions) -> Result<(), SpoolError> {
     }
     let per = |time: Duration| time.as_nanos() as u64 / (STRETCHES * ROWS);
     let cpu = cpu / (STRETCHES * ROWS);
-    println!("hot: begin {} ns, finish {} ns, CPU of the thread {cpu} ns for both", per(begins), per(both - begins));
+    println!(
+        "hot: begin {} ns, finish {} ns, CPU of the thread {cpu} ns for both",
+        per(begins),
+        per(both - begins)
+    );
     Ok(())
 }
 

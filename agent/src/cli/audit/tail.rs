@@ -62,9 +62,8 @@ pub(super) fn follow<W: Write>(
             return Ok(());
         }
     }
-    let (std::ops::ControlFlow::Continue(()) | std::ops::ControlFlow::Break(())) =
-        unless_gone(printer.end())?;
-    Ok(())
+    // The stream has ended, whether or not anybody still reads.
+    unless_gone(printer.end()).map(drop).map_err(Into::into)
 }
 
 /// Columns of the terminal that standard output is; `None` if it is none.
