@@ -69,6 +69,13 @@ pub(super) struct Outcome {
     pub(super) undecisive: Vec<Arc<str>>,
 }
 
+impl Outcome {
+    /// All was as expected; files without a case prove nothing.
+    fn ok(&self) -> bool {
+        self.passed > 0 && self.failures.is_empty() && self.findings.is_empty()
+    }
+}
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Page<'a> {
@@ -102,7 +109,7 @@ pub(super) fn run(args: &TestArgs, context: &Context) -> anyhow::Result<ExitCode
         anyhow::bail!("no case file beside the policies; name one, or put one into their folder");
     }
     let outcome = test(&files::read(&found)?, &files::read(&policies)?, &catalog);
-    let ok = outcome.failures.is_empty() && outcome.findings.is_empty();
+    let ok = outcome.ok();
     if args.json {
         output::print_json(&page(ok, &outcome))?;
     } else {
@@ -203,10 +210,14 @@ pub(super) fn text(outcome: &Outcome, files: usize, paint: output::Paint) -> Str
     let failed = outcome.failures.len();
     let total = counted(outcome.passed + failed, "operation", "operations");
     let what = format!("{total} in {}", counted(files, "file", "files"));
-    if outcome.findings.is_empty() && failed == 0 {
+    if outcome.ok() {
         text.push_str(&format!("{}: {what}, all decided as expected\n", paint.green("ok")));
     } else {
-        let wrong = if outcome.findings.is_empty() { "" } else { "; not all could be run" };
+        let wrong = match (outcome.findings.is_empty(), outcome.passed + failed) {
+            (false, _) => "; not all could be run",
+            (true, 0) => ": there is no case",
+            (true, _) => "",
+        };
         text.push_str(&format!("{}: {failed} of {what}{wrong}\n", paint.red("failed")));
     }
     text

@@ -47,6 +47,7 @@ fn exit_codes_say_what_came_of_it() {
     let head = "agent a readers\ntarget t postgres\non t/d\ncase c\nas a\nsql SELECT x FROM y\n";
     let passes = path(&write(folder, "p/cases/passes.case", &format!("{head}expect forward by read")));
     let fails = path(&write(folder, "fails.case", &format!("{head}expect deny")));
+    let empty = path(&write(folder, "empty.case", "# nothing yet\n"));
     for (arguments, expected) in [
         (vec!["check"], &success),
         (vec!["check", "--strict", "--json", &good], &success),
@@ -57,6 +58,7 @@ fn exit_codes_say_what_came_of_it() {
         (vec!["test", "--json", &passes], &success),
         (vec!["test", &fails], &failure),
         (vec!["test", &passes, &good], &failure),
+        (vec!["test", &empty], &failure),
         (vec!["test", "--policies", &bad, &passes], &failure),
     ] {
         assert_eq!(exit_code(&config, &arguments).as_ref(), Ok(expected), "{arguments:?}");
