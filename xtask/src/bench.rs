@@ -108,5 +108,7 @@ fn prepare() -> Result<()> {
     if let Err(error) = ebpf::build() {
         say::warn(&format!("no kernel programs: {error:#}"));
     }
-    cmd::show(cmd::cargo().args(["build", "--release", "--bin", "interlock", "--bin", "minihop"]))
+    let built = ["interlock", "minihop"].into_iter().flat_map(|name| ["--bin", name]);
+    let examples = ["decide", "spool_bench", "sink_bench"].into_iter().flat_map(|name| ["--example", name]);
+    cmd::show(cmd::cargo().args(["build", "--release"]).args(built).args(examples))
 }

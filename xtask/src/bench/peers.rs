@@ -135,7 +135,7 @@ impl Field {
 }
 
 fn database(options: &Options, cpu: Cpu) -> Result<Postgres> {
-    let mut settings = vec![("max_connections".to_owned(), "1200".to_owned())];
+    let mut settings = vec![("max_connections".to_owned(), "3000".to_owned())];
     if let Some(port) = options.backend_port {
         settings.push(("port".to_owned(), port.to_string()));
     }

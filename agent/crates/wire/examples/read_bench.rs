@@ -22,9 +22,11 @@ fn nanoseconds(rounds: u32, mut work: impl FnMut(u32)) -> u128 {
 
 fn main() {
     let reader = Reader::new(&Limits::default());
-    let scope = Arc::new(Scope { search_path: vec!["pg_catalog".into(), "public".into()], user: "app".into() });
+    let scope =
+        Arc::new(Scope { search_path: vec!["pg_catalog".into(), "public".into()], user: "app".into() });
     let prepared = format!("{POINT}$1");
-    let exact = nanoseconds(2_000_000, |_| drop(black_box(reader.read(&scope, black_box(prepared.as_bytes())))));
+    let exact =
+        nanoseconds(2_000_000, |_| drop(black_box(reader.read(&scope, black_box(prepared.as_bytes())))));
     let texts: Vec<String> = (0..100_000).map(|id| format!("{POINT}{id}")).collect();
     let mut ids = texts.iter().cycle();
     let shape = nanoseconds(2_000_000, |_| {

@@ -23,7 +23,8 @@ impl Interlock {
         let mut setup = Setup::default().agent("bench", &["loaders"]).target("bench-db", backend);
         setup = setup.policy("bench.cedar", &policies(POLICIES));
         setup = setup.mode(if explicit { Mode::Explicit } else { Mode::Auto });
-        setup.more = "[log]\nlevel = \"warn\"\n".into();
+        setup.more =
+            "[log]\nlevel = \"warn\"\n[limits]\nconnections_per_agent = 20000\nconnections = 20000\n".into();
         setup.profile = Profile::Release;
         setup.prefix = pinned(cpu);
         let daemon = Daemon::start(setup)?;

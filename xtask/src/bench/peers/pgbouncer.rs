@@ -23,6 +23,7 @@ auth_type = any
 pool_mode = session
 default_pool_size = 1100
 max_client_conn = 1200
+server_idle_timeout = 1
 log_connections = 0
 log_disconnections = 0
 ",
