@@ -92,10 +92,7 @@ impl Rig {
     /// Node, in an async function with a connected `client` of `pg`.
     #[track_caller]
     pub fn node(&self, agent: &str, script: &str) -> Ran {
-        Ran::run_with(
-            clients::node(&mut self.command(agent, "node")),
-            &clients::node_script(script),
-        )
+        Ran::run_with(clients::node(&mut self.command(agent, "node")), &clients::node_script(script))
     }
 
     /// psql in the background, for clients that are still there when something happens.

@@ -30,10 +30,7 @@ fn every_client_reaches_postgresql() {
     assert_eq!(python.ok(), "6\n");
 
     let script = "console.log((await client.query('select sum(stock) as s from products')).rows[0].s)";
-    let node = Ran::run_with(
-        clients::node(&mut direct("node", &name)),
-        &clients::node_script(script),
-    );
+    let node = Ran::run_with(clients::node(&mut direct("node", &name)), &clients::node_script(script));
     assert_eq!(node.ok(), "967\n");
 }
 
