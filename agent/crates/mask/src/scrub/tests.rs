@@ -48,7 +48,7 @@ fn nothing_found_is_borrowed() {
 
 #[test]
 fn time_is_linear_on_hostile_text() {
-    let length = 1 << 18;
+    let megabyte = 1 << 20;
     for piece in [
         "@",
         "a@",
@@ -65,7 +65,7 @@ fn time_is_linear_on_hostile_text() {
         "4",
         "a",
     ] {
-        let text = piece.repeat(length / piece.len());
+        let text = piece.repeat(megabyte / piece.len());
         let begin = Instant::now();
         let _scrubbed = scrub(text.as_bytes(), &Detectors::all());
         assert!(begin.elapsed() < Duration::from_secs(5), "{piece:?} took {:?}", begin.elapsed());
