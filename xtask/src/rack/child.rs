@@ -2,14 +2,13 @@
 
 use crate::rack::scratch::Scratch;
 use anyhow::{Context, Result, bail};
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a server may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -70,6 +69,8 @@ impl Child {
         if self.ended.is_none()
             && let Some(status) = self.inner.try_wait()?
         {
+            // What it started and left behind in its process group. Now, while the number cannot be somebody else's yet.
+            let _gone = killpg(pid(self.pid())?, Signal::SIGKILL);
             self.scratch.process_ended(self.pid());
             self.ended = Some(status);
         }
@@ -117,14 +118,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let Ok(group) = pid(self.pid()) else { return };
-        if self.ended.is_none() && self.stop().is_err() {
+        if self.stop().is_err() {
             let _gone = self.inner.kill();
-        }
-        // What it started and left behind in its process group.
-        let end = Instant::now() + Duration::from_secs(1);
-        while nix::sys::signal::killpg(group, Signal::SIGKILL) != Err(Errno::ESRCH) && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
