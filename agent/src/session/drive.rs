@@ -85,11 +85,11 @@ impl Driver {
                 Happening::Tick if Instant::now() < due => alarm.as_mut().reset(due.into()),
                 Happening::Tick if !self.started => {
                     self.desk.refused("TIMEOUT", "the client did not log in within `limits.startup_timeout`");
-                    self.end();
+                    self.end_at_once().await;
                 }
                 Happening::Tick => {
                     self.desk.refused("TIMEOUT", "the connection was silent for `limits.idle_timeout`");
-                    self.end();
+                    self.end_at_once().await;
                 }
                 Happening::Drain => draining = true,
                 other => {
@@ -114,6 +114,20 @@ impl Driver {
             server.close();
             server.reads = false;
         }
+    }
+
+    /// As [`Self::end`], for a client that may not be reading: what can't be written now never is.
+    async fn end_at_once(&mut self) {
+        self.end();
+        let client = &mut self.client;
+        std::future::poll_fn(|cx| {
+            // Errors and a full socket come to the same here.
+            drop(client.poll_write(cx));
+            Poll::Ready(())
+        })
+        .await;
+        self.client.abandon();
+        self.server.iter_mut().for_each(Leg::abandon);
     }
 
     fn is_over(&self) -> bool {

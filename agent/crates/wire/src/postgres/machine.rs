@@ -63,6 +63,7 @@ enum Held {
         message: Bytes,
         portal: Bytes,
         reading: Option<Arc<Reading>>,
+        unsettles: bool,
     },
     Execute {
         message: Bytes,
@@ -86,12 +87,24 @@ enum Statement {
     Sql { inner: Arc<Meaning>, scope: Arc<Scope> },
 }
 
+/// What a portal's name stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Portal {
+    op: OpId,
+    /// Executing it may change what later readings depend on.
+    unsettles: bool,
+}
+
 /// An operation that was released and has not ended.
 #[derive(Debug, Default)]
 struct Running {
     end: OpEnd,
     /// Rows that came since the last CommandComplete.
     rows_seen: u64,
+    /// It was asked to run, not only bound.
+    executed: bool,
+    /// The target said that it did it.
+    completed: bool,
     /// Done on success: (statement or cursor, name; none = all), with the request's number.
     lets_go: Vec<(LetsGo, Option<Box<str>>)>,
     seq: u64,
@@ -144,7 +157,7 @@ pub(super) struct Machine {
     replies: ReplyQueue,
     running: HashMap<OpId, Running>,
     statements: Names<Statement>,
-    portals: Names<OpId>,
+    portals: Names<Portal>,
     cursors: Names<Arc<Meaning>>,
     settings: Settings,
     /// Number of the last request.
@@ -163,6 +176,9 @@ pub(super) struct Machine {
     skipping: bool,
     /// The target reads COPY data.
     copy_in: bool,
+    /// The end of COPY data was sent before the target asked for any; the last request before it.
+    copy_ended_at: Option<u64>,
+    encryption_requests: u8,
     /// `I`dle, in a `T`ransaction, or in a failed one (`E`).
     transaction: u8,
 }
@@ -204,6 +220,8 @@ impl Machine {
             segment_open: false,
             skipping: false,
             copy_in: false,
+            copy_ended_at: None,
+            encryption_requests: 0,
             transaction: b'I',
         }
     }
@@ -231,7 +249,7 @@ impl Machine {
     /// The operation has ended; nothing happens if it had before.
     fn finish(&mut self, id: OpId, out: &mut Commands) {
         let Some(running) = self.running.remove(&id) else { return };
-        if running.end.error.is_none() {
+        if running.end.error.is_none() && running.completed {
             for (kind, name) in &running.lets_go {
                 match (kind, name) {
                     (LetsGo::Statement, Some(name)) => self.statements.release(name.as_bytes(), running.seq),

@@ -74,6 +74,11 @@ impl<T: PartialEq> Names<T> {
         all.iter().filter(move |definition| definition.seq < seq).map(|definition| &definition.what)
     }
 
+    /// The sum of something over all definitions.
+    pub(super) fn sum(&self, of: impl Fn(&T) -> usize) -> usize {
+        self.table.values().flatten().map(|definition| of(&definition.what)).sum()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.table.len() >= self.max
     }

@@ -81,16 +81,20 @@ impl ReplyQueue {
         self.entries.is_empty()
     }
 
-    /// Takes the head unless a ReadyForQuery ends its reply.
-    pub(super) fn pop_unless_ready(&mut self) -> Option<Expected> {
-        self.entries.pop_front_if(|head| !head.kind.ends_with_ready())
+    /// Takes the head unless it is a Sync.
+    pub(super) fn pop_unless_sync(&mut self) -> Option<Expected> {
+        self.entries.pop_front_if(|head| head.kind != Kind::Sync)
     }
 
     /// In COPY from the client, the target swallows Syncs that were sent before the copy's end: their replies never
-    /// come. Returns false if anything else follows the head: then client and target are out of step.
-    pub(super) fn drop_swallowed_syncs(&mut self) -> bool {
-        let only_syncs = self.entries.iter().skip(1).all(|entry| entry.kind == Kind::Sync);
-        self.entries.truncate(1);
+    /// come. `ended_at` is the last request before that end, if the end was sent ahead. Returns false if anything else
+    /// was sent before it: then client and target are out of step.
+    pub(super) fn drop_swallowed_syncs(&mut self, ended_at: Option<u64>) -> bool {
+        let before = |entry: &Expected| ended_at.is_none_or(|end| entry.seq <= end);
+        let only_syncs =
+            self.entries.iter().skip(1).filter(|entry| before(entry)).all(|it| it.kind == Kind::Sync);
+        let mut first = true;
+        self.entries.retain(|entry| std::mem::take(&mut first) || !before(entry));
         only_syncs
     }
 }

@@ -1,5 +1,6 @@
 //! The PostgreSQL machine: conversations, refusals, hostile bytes.
 
+mod attacks;
 mod hostile;
 mod pipeline;
 mod properties;

@@ -1,6 +1,6 @@
 //! Carries out answers: releases what was held, or refuses it.
 
-use super::{Held, LetsGo, Machine, Running, State, Statement, send};
+use super::{Held, LetsGo, Machine, Portal, Running, State, Statement, send};
 use crate::postgres::reply::{self, Expected, Kind, Severity};
 use crate::postgres::sql::{Effect, Reading};
 use crate::postgres::startup::Login;
@@ -8,14 +8,20 @@ use crate::{Answer, Commands, Denial, OpId, Side, Verdict};
 use bytes::Bytes;
 use std::sync::Arc;
 
+/// A prepared statement longer than this counts as long, in bytes.
+const LONG_TEXT_BYTES: usize = 16 << 10;
+/// Bytes of prepared statements at which no further long one is taken.
+const LONG_TEXTS_BYTES_MAX: usize = 32 << 20;
+
 impl Machine {
     pub(super) fn carry_out(&mut self, answer: Answer, out: &mut Commands) {
         let Some(held) = self.held.take() else { return };
         let Answer { id, verdict } = answer;
-        let extended = matches!(held, Held::Parse { .. } | Held::Bind { .. } | Held::Execute { .. });
-        if self.skipping && extended {
+        if self.skipping {
             // While it was held, something before it failed: the target would skip it, permitted or not.
-            if verdict == Verdict::Forward && !matches!(held, Held::Parse { .. }) {
+            if let Held::Unreleasable { rest, .. } = held {
+                self.client_discarding = rest;
+            } else if verdict == Verdict::Forward && !matches!(held, Held::Parse { .. }) {
                 self.begin(id, 0, self.seq);
                 self.was_skipped(id);
                 self.finish(id, out);
@@ -40,12 +46,15 @@ impl Machine {
             Held::Query { message, reading } => {
                 let seq = self.next_seq();
                 self.begin(id, message.len(), seq);
+                self.executes(id);
                 self.follow(&reading, id, seq);
                 self.expect(Kind::Query, seq, Bytes::new(), Some(id));
                 send(out, Side::Server, message);
             }
             Held::Parse { message, name, text } => self.release_parse((message, name, text), out),
-            Held::Bind { message, portal, reading } => self.release_bind(id, (message, portal), reading, out),
+            Held::Bind { message, portal, reading, unsettles } => {
+                self.release_bind(Portal { op: id, unsettles }, (message, portal), reading, out);
+            }
             Held::Execute { message } => {
                 self.begin(id, message.len(), self.seq);
                 self.release_execute(message, Some(id), out);
@@ -53,6 +62,7 @@ impl Machine {
             Held::Function { message } => {
                 let seq = self.next_seq();
                 self.begin(id, message.len(), seq);
+                self.executes(id);
                 self.expect(Kind::Function, seq, Bytes::new(), Some(id));
                 send(out, Side::Server, message);
             }
@@ -78,6 +88,14 @@ impl Machine {
 
     fn release_parse(&mut self, (message, name, text): (Bytes, Bytes, Bytes), out: &mut Commands) {
         let seq = self.next_seq();
+        let texts = |statement: &Statement| match statement {
+            Statement::Text(text) => text.len(),
+            Statement::Sql { .. } => 0,
+        };
+        if text.len() > LONG_TEXT_BYTES && self.statements.sum(texts) > LONG_TEXTS_BYTES_MAX {
+            let denial = too_many("bytes of prepared statements");
+            return self.refuse(Held::Parse { message, name, text: Bytes::new() }, denial, out);
+        }
         if self.statements.define(&name, seq, self.segment, Statement::Text(text)).is_err() {
             let denial = too_many("prepared statements");
             return self.refuse(Held::Parse { message, name, text: Bytes::new() }, denial, out);
@@ -89,14 +107,15 @@ impl Machine {
 
     fn release_bind(
         &mut self,
-        id: OpId,
+        made: Portal,
         (message, portal): (Bytes, Bytes),
         reading: Option<Arc<Reading>>,
         out: &mut Commands,
     ) {
-        let seq = self.next_seq();
+        let (id, seq) = (made.op, self.next_seq());
         self.begin(id, message.len(), seq);
-        if self.portals.define(&portal, seq, self.segment, id).is_err() {
+        let unsettles = made.unsettles;
+        if self.portals.define(&portal, seq, self.segment, made).is_err() {
             if let Some(running) = self.running.get_mut(&id) {
                 running.end.error = Some(("54000".into(), "too many portals".into()));
             }
@@ -106,6 +125,9 @@ impl Machine {
         if let Some(reading) = reading {
             self.follow(&reading, id, seq);
         }
+        if unsettles {
+            self.settings.went_stale("BIND");
+        }
         self.segment_open = true;
         self.expect(Kind::Bind, seq, portal, Some(id));
         send(out, Side::Server, message);
@@ -114,6 +136,7 @@ impl Machine {
     pub(super) fn release_execute(&mut self, message: Bytes, op: Option<OpId>, out: &mut Commands) {
         if let Some(running) = op.and_then(|op| self.running.get_mut(&op)) {
             running.end.bytes_in += message.len() as u64;
+            running.executed = true;
         }
         let seq = self.next_seq();
         self.segment_open = true;
@@ -121,8 +144,21 @@ impl Machine {
         send(out, Side::Server, message);
     }
 
+    fn executes(&mut self, id: OpId) {
+        if let Some(running) = self.running.get_mut(&id) {
+            running.executed = true;
+        }
+    }
+
     /// Follows what a released statement does to the session.
     fn follow(&mut self, reading: &Reading, id: OpId, seq: u64) {
+        // The end of a transaction undoes what was set for it alone, whether or not the next one begins at once.
+        let verb = &*reading.meaning.verb;
+        if self.settings.changed_in_transaction
+            && ["COMMIT", "END", "ROLLBACK"].iter().any(|end| verb.contains(end))
+        {
+            self.settings.stale = true;
+        }
         for effect in &reading.effects {
             match effect {
                 Effect::Prepare { name, inner } => {
@@ -151,8 +187,12 @@ impl Machine {
                     }
                     _ => {}
                 },
-                Effect::Execute { .. }
-                | Effect::UseCursor { .. }
+                Effect::Execute { name } => {
+                    if self.statement_unsettles(name.as_bytes()) {
+                        self.settings.went_stale("EXECUTE");
+                    }
+                }
+                Effect::UseCursor { .. }
                 | Effect::Deallocate { .. }
                 | Effect::CloseCursor { .. }
                 | Effect::CopyIn

@@ -57,6 +57,10 @@ impl Machine {
         let packet = self.from_client.take(length);
         match startup::first(&packet) {
             First::Encryption => {
+                self.encryption_requests += 1;
+                if self.encryption_requests > 2 {
+                    return Err(self.violation("too many requests for encryption", out));
+                }
                 // Nothing leaves this host between the client and us; the leg to the target is a matter of its own.
                 send(out, Side::Client, Bytes::from_static(b"N"));
             }
@@ -124,9 +128,13 @@ impl Machine {
             b'D' | b'C' | b'E' => self.read_named(header, out),
             b'S' => self.read_sync(header, out),
             b'c' | b'f' => {
+                if !self.copy_in && !self.replies.is_empty() {
+                    self.copy_ended_at = Some(self.seq);
+                }
                 self.copy_in = false;
                 self.pass_whole(header, out)
             }
+            b'H' if header.total != frame::HEADER_BYTES => Err(self.violation("invalid flush message", out)),
             b'd' | b'H' => self.pass_whole(header, out),
             b'X' => self.terminate(header, out),
             _ => Err(self.violation("invalid frontend message type", out)),
@@ -222,12 +230,16 @@ impl Machine {
     }
 
     fn read_execute(&mut self, message: &Bytes, portal: &Bytes, out: &mut Commands) -> Step {
-        let op = self.portals.possible(portal, self.segment).last().copied();
+        let unsettles = self.portals.possible(portal, self.segment).any(|portal| portal.unsettles);
+        let op = self.portals.possible(portal, self.segment).last().map(|portal| portal.op);
         if op.is_none() {
             // A cursor that SQL declared can be executed as a portal; it is judged as FETCH is.
             let meaning = self.meaning_of_cursor("EXECUTE PORTAL", portal);
             self.ask(Ask::run(meaning, Bytes::new()), Held::Execute { message: message.clone() }, out);
             return NEXT;
+        }
+        if unsettles {
+            self.settings.went_stale("EXECUTE");
         }
         self.release_execute(message.clone(), op, out);
         NEXT
@@ -306,9 +318,10 @@ impl Machine {
     fn ask_bind(&mut self, message: &Bytes, out: &mut Commands) -> Option<()> {
         let bind = read::bind(message)?;
         let (meaning, text, reading) = self.meaning_of_statement(bind.statement);
+        let unsettles = self.statement_unsettles(bind.statement);
         let portal = Bytes::copy_from_slice(bind.portal);
         let ask = Ask { binds: bind.values, ..Ask::run(meaning, text) };
-        self.ask(ask, Held::Bind { message: message.clone(), portal, reading }, out);
+        self.ask(ask, Held::Bind { message: message.clone(), portal, reading, unsettles }, out);
         Some(())
     }
 

@@ -23,8 +23,9 @@ impl Machine {
 
     /// The text as the SQL reader takes it, UTF-8, or why it can't be had.
     fn readable<'a>(&self, text: &'a [u8]) -> Result<Cow<'a, [u8]>, &'static str> {
-        if !self.settings.plain_strings && memchr::memchr(b'\\', text).is_some() {
-            return Err("backslashes while `standard_conforming_strings` is off");
+        let unsure = !self.settings.plain_strings || (self.lookups && self.settings.stale);
+        if unsure && memchr::memchr(b'\\', text).is_some() {
+            return Err("backslashes while `standard_conforming_strings` is off, or may be");
         }
         if text.is_ascii() {
             return Ok(Cow::Borrowed(text));
@@ -89,6 +90,21 @@ impl Machine {
         })
     }
 
+    /// May running any of what the prepared statement's name stands for change what later readings depend on?
+    pub(super) fn statement_unsettles(&self, name: &[u8]) -> bool {
+        self.statements.possible(name, self.segment).any(|statement| match statement {
+            Statement::Text(text) => {
+                let reading = self.read_text(text);
+                // Those that run further prepared statements are not followed: they may.
+                reading
+                    .effects
+                    .iter()
+                    .any(|effect| unsettles(effect) || matches!(effect, Effect::Execute { .. }))
+            }
+            Statement::Sql { inner, .. } => inner.certainty != Certainty::Exact,
+        })
+    }
+
     fn meaning_of_indirect(&self, reading: &Reading) -> Meaning {
         let mut meaning = (*reading.meaning).clone();
         for effect in &reading.effects {
@@ -142,6 +158,11 @@ impl Machine {
             None => Meaning::opaque(verb, Action::Unknown, "a cursor or portal that was not seen being made"),
         })
     }
+}
+
+/// Does it change, or may it change, the search path or a setting?
+pub(super) const fn unsettles(effect: &Effect) -> bool {
+    matches!(effect, Effect::SearchPathMayChange | Effect::SettingChange { .. })
 }
 
 const fn uses_another(effect: &Effect) -> bool {

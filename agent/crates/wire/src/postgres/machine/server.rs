@@ -78,10 +78,10 @@ impl Machine {
                 self.saw_completion(header, message, out)?
             }
             b'G' => {
-                if !self.replies.drop_swallowed_syncs() {
+                if !self.replies.drop_swallowed_syncs(self.copy_ended_at) {
                     return Err(WireError::client("requests were sent ahead of a COPY from the client"));
                 }
-                self.copy_in = true;
+                self.copy_in = self.copy_ended_at.take().is_none();
                 self.forward(message, out);
             }
             _ => return Err(WireError::server("unknown reply")),
@@ -125,6 +125,8 @@ impl Machine {
 
     fn saw_parameter(&mut self, message: &Bytes) {
         match read::parameter(frame::body(message)) {
+            // While something that was sent may change it again, only the lookup tells.
+            _ if self.lookups && self.settings.stale && self.state == State::Session => {}
             Some((b"standard_conforming_strings", value)) => self.settings.plain_strings = value == b"on",
             Some((b"client_encoding", value)) => self.settings.set_encoding(value),
             _ => {}
@@ -167,7 +169,7 @@ impl Machine {
             }
             (b'2', Kind::Bind) => {
                 // The portal that had the name before is gone, and with it its operation.
-                let gone: Vec<OpId> = self.portals.older(&name, seq).copied().collect();
+                let gone: Vec<OpId> = self.portals.older(&name, seq).map(|portal| portal.op).collect();
                 self.portals.confirm(&name, seq);
                 gone.into_iter().for_each(|op| self.finish(op, out));
                 true
@@ -177,7 +179,7 @@ impl Machine {
                 true
             }
             (b'3', Kind::ClosePortal) => {
-                let gone: Vec<OpId> = self.portals.older(&name, seq).copied().collect();
+                let gone: Vec<OpId> = self.portals.older(&name, seq).map(|portal| portal.op).collect();
                 self.portals.release(&name, seq);
                 gone.into_iter().for_each(|op| self.finish(op, out));
                 true
@@ -201,7 +203,9 @@ impl Machine {
     fn saw_tag(&mut self, message: &Bytes) {
         let rows = read::rows(frame::body(message));
         self.copy_in = false;
+        self.copy_ended_at = None;
         if let Some(running) = self.head_running() {
+            running.completed = true;
             // The tag of a statement that returned rows counts the rows that were seen coming.
             if running.rows_seen == 0 {
                 running.end.rows += rows;
@@ -215,6 +219,7 @@ impl Machine {
         if self.looking() {
             // Names stay unresolved; the client never asked.
             self.settings.scope = Arc::new(Scope { search_path: Vec::new(), user: self.user.clone() });
+            self.settings.plain_strings = false;
             return;
         }
         if let Some(running) = self.head_running() {
@@ -228,6 +233,7 @@ impl Machine {
             return;
         }
         self.copy_in = false;
+        self.copy_ended_at = None;
         let refused = self.replies.head().and_then(|head| head.refused.clone());
         self.forward(refused.unwrap_or(message), out);
         if self.replies.head().is_some_and(|head| !head.kind.ends_with_ready()) {
@@ -238,7 +244,7 @@ impl Machine {
     /// An error in the extended protocol: the target skips all requests up to the next Sync.
     fn skip_to_sync(&mut self, out: &mut Commands) {
         let mut failed = true;
-        while let Some(entry) = self.replies.pop_unless_ready() {
+        while let Some(entry) = self.replies.pop_unless_sync() {
             self.undo(&entry);
             if let Some(op) = entry.op {
                 if !failed {
@@ -286,9 +292,10 @@ impl Machine {
         let (kind, seq, op) = (head.kind, head.seq, head.op);
         if kind == Kind::Lookup {
             self.replies.pop();
-            if let Some(held_back) = self.settings.lookup.take() {
-                send(out, Side::Client, held_back);
-            }
+            self.settings.lookup = None;
+            self.transaction = status;
+            // Not the one that was held back: should the lookup have failed a transaction, the client must know.
+            send(out, Side::Client, message);
             return Ok(());
         }
         self.count_out(message.len());
@@ -310,7 +317,12 @@ impl Machine {
             self.portals.release_all(seq);
             let over: Vec<OpId> =
                 self.running.iter().filter(|(_, running)| running.seq <= seq).map(|(op, _)| *op).collect();
-            over.into_iter().for_each(|op| self.finish(op, out));
+            for op in over {
+                if let Some(running) = self.running.get_mut(&op).filter(|running| !running.executed) {
+                    running.end.error.get_or_insert_with(|| ("".into(), "bound, but never executed".into()));
+                }
+                self.finish(op, out);
+            }
         }
         if ended && std::mem::take(&mut self.settings.changed_in_transaction) {
             self.settings.stale = true;
@@ -365,8 +377,10 @@ impl Settings {
     /// Something passed that may have changed the search path. The end of a transaction changes it only if something
     /// in the transaction did.
     pub(super) fn went_stale(&mut self, verb: &str) {
-        if !verb.starts_with("ROLLBACK") || self.changed_in_transaction {
+        // Only alone: in a string of statements the change may be any other's.
+        if verb != "ROLLBACK" || self.changed_in_transaction {
             self.stale = true;
+            self.changed_in_transaction = true;
         }
     }
 }
