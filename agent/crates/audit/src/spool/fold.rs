@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const BLOCK_BYTES: usize = 16 << 20;
 /// Retention is looked after so often.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// A segment is closed when it is so old, even if it is small.
+const SEGMENT_AGE: Duration = Duration::from_secs(3_600);
 /// After a failure the next attempt waits so long, or until a flush asks.
 const RETRY: Duration = Duration::from_secs(1);
 /// Old segments that open rows may hold back before these rows are written into the journal once more.
@@ -96,12 +98,13 @@ impl Folder<'_> {
 
     /// Makes the next segment ahead, moves rows that have been open for long, deletes what is done.
     fn segments(&mut self) -> Result<(), SpoolError> {
-        let wanted = self.shared.state().journal.wants_spare();
+        let wanted = self.shared.state().journal.wants_spare(SEGMENT_AGE);
         if let Some(number) = wanted {
             let mark = self.shared.store().newest_block()?;
             let spare = Segment::create(&self.shared.options.dir, number, mark)?;
             self.shared.state().journal.give_spare(spare);
         }
+        self.shared.state().journal.roll_if_old(SEGMENT_AGE);
         self.carry()?;
         let done = self.shared.state().journal.done();
         if done.is_empty() || self.carried {

@@ -2,7 +2,7 @@
 //! still hold rows that are in no block.
 
 use super::SpoolError;
-use super::segment::Segment;
+use super::segment::{HEADER, Segment};
 use super::slab::Place;
 use crate::codec;
 use crate::row::Row;
@@ -11,6 +11,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A segment that is no longer written.
 pub(super) struct Closed {
@@ -144,10 +145,26 @@ impl Journal {
         std::mem::take(&mut self.unsynced)
     }
 
-    /// The number that a spare segment is to have, when one is wanted: long before the current one is full.
-    pub(super) fn wants_spare(&self) -> Option<u64> {
-        let wanted = self.spare.is_none() && self.current.written >= self.segment_bytes / 2;
-        wanted.then_some(self.current.number + 1)
+    /// The number that a spare segment is to have, when one is wanted: long before the current one is full, or when it
+    /// is older than `age`.
+    pub(super) fn wants_spare(&self, age: Duration) -> Option<u64> {
+        let wanted = self.current.written >= self.segment_bytes / 2 || self.is_old(age);
+        (wanted && self.spare.is_none()).then_some(self.current.number + 1)
+    }
+
+    /// Closes the current segment if it is older than `age`: retention spares blocks of which it may have rows.
+    pub(super) fn roll_if_old(&mut self, age: Duration) {
+        // Records in the buffer belong to the current segment.
+        if self.is_old(age)
+            && self.buffer.is_empty()
+            && let Some(next) = self.spare.take()
+        {
+            self.roll(next);
+        }
+    }
+
+    fn is_old(&self, age: Duration) -> bool {
+        self.current.written > HEADER as u64 && self.current.made.elapsed() >= age
     }
 
     pub(super) fn give_spare(&mut self, spare: Segment) {

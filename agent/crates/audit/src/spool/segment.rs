@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 use uuid::Uuid;
 
 /// What a segment begins with; the last byte is the version of the layout.
@@ -21,6 +22,7 @@ pub(super) struct Segment {
     /// Bytes of it that hold records, so far; the next write goes here.
     pub(super) written: u64,
     pub(super) salt: u32,
+    pub(super) made: Instant,
     /// The newest block when the segment was made: rows that begin in it are only in newer ones.
     pub(super) mark: i64,
 }
@@ -43,7 +45,15 @@ impl Segment {
         header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
         let written = file.write_all_at(&header, 0).and_then(|()| file.sync_all());
         written.and_then(|()| sync_dir(dir)).map_err(|error| SpoolError::io(doing("write"), &error))?;
-        Ok(Self { number, path, file: Arc::new(file), written: HEADER as u64, salt, mark })
+        Ok(Self {
+            number,
+            path,
+            file: Arc::new(file),
+            written: HEADER as u64,
+            salt,
+            made: Instant::now(),
+            mark,
+        })
     }
 }
 

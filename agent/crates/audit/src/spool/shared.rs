@@ -245,12 +245,14 @@ impl Shared {
         state.fold_sleeps = false;
         self.fold_signal.notify_one();
         while state.flush_done < wanted && !state.ended {
-            if let Some(error) = state.fold_error.as_ref().filter(|_| state.fold_failed > failed) {
-                return Err(error.clone());
-            }
             state = self.flush_signal.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.flush_done < wanted { Err(SpoolError::Closed) } else { Ok(()) }
+        match &state.fold_error {
+            // A failure that began before this flush was asked for counts as well: its rows are still missing.
+            Some(error) if state.fold_failed > failed => Err(error.clone()),
+            _ if state.flush_done < wanted => Err(SpoolError::Closed),
+            _ => Ok(()),
+        }
     }
 }
 

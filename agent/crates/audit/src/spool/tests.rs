@@ -196,6 +196,22 @@ fn a_full_store_refuses_and_keeps_what_it_has() {
 }
 
 #[test]
+fn a_store_that_fails_is_told_and_its_rows_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(still(dir.path())).unwrap();
+    let sqlite = rusqlite::Connection::open(dir.path().join("spool.db")).unwrap();
+    sqlite.execute("ALTER TABLE block RENAME TO gone", []).unwrap();
+    spool.record(sample(1)).unwrap();
+    assert!(matches!(spool.flush(), Err(SpoolError::Store(_))));
+    assert!(matches!(spool.flush(), Err(SpoolError::Store(_))), "and again");
+    assert_eq!((spool.status().waiting_rows, spool.status().error.is_some()), (1, true));
+    sqlite.execute("ALTER TABLE gone RENAME TO block", []).unwrap();
+    spool.flush().unwrap();
+    assert_eq!((spool.status().waiting_rows, spool.status().error), (0, None));
+    assert_eq!(read(dir.path()).len(), 1);
+}
+
+#[test]
 fn watchers_see_rows_and_are_told_what_they_missed() {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::open(still(dir.path())).unwrap();

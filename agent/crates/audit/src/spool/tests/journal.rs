@@ -172,3 +172,26 @@ fn huge_rows_are_cut_not_lost() {
     assert_eq!(rows[0].statement_bytes, 64 << 20);
     assert!(rows[0].statement.len() > 10_000 && rows[0].statement.ends_with('…'));
 }
+
+#[test]
+fn an_old_segment_is_closed_even_if_it_is_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |number| segment::Segment::create(dir.path(), number, number as i64).unwrap();
+    let mut journal = super::super::journal::Journal::new(make(1), 1 << 20);
+    assert_eq!(journal.wants_spare(Duration::ZERO), None, "it is empty");
+    let place = journal.put_whole(&sample(1));
+    journal.write().unwrap();
+    assert_eq!(journal.wants_spare(Duration::from_secs(3_600)), None, "it is young");
+    assert_eq!(journal.wants_spare(Duration::ZERO), Some(2));
+    journal.give_spare(make(2));
+    journal.put_ended(&sample(1));
+    journal.roll_if_old(Duration::ZERO);
+    assert_eq!(journal.size().0, 1, "a record waits for it");
+    journal.write().unwrap();
+    journal.roll_if_old(Duration::ZERO);
+    assert_eq!((journal.size().0, journal.mark(), journal.done()), (2, 1, vec![]));
+    journal.folded(place.segment, 1);
+    assert_eq!(journal.done(), [1]);
+    journal.forget(1).unwrap();
+    assert_eq!(journal.mark(), 2);
+}
