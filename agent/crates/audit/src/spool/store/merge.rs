@@ -6,10 +6,10 @@ use rusqlite::params;
 
 /// So many blocks of one level make one of a higher level.
 const FAN_IN: usize = 16;
-/// Blocks of this level are never merged.
-const TOP: u32 = 3;
+/// Blocks of this level are never merged: they are large enough, and a busy host would pay for its rows twice.
+const TOP: u32 = 2;
 
-/// A block's level by its rows: below 16, 256, 4,096, or more. Each row is merged at most three times.
+/// A block's level by its rows: below 16, below 256, or more. Each row is merged at most twice.
 pub(super) fn level(rows: usize) -> u32 {
     rows.checked_ilog2().map_or(0, |log| (log / 4).min(TOP))
 }
