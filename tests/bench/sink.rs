@@ -12,6 +12,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
+/// Database whose table the other side's are copies of.
+const TEMPLATE: &str = "bench_template";
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
@@ -22,6 +25,8 @@ fn main() -> Result<()> {
     let (count, rounds): (u64, u32) = (rows.parse()?, rounds.parse()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let rows: Vec<Row> = (0..count).map(row).collect::<Result<_>>()?;
+    // Makes the table that both are measured with.
+    once(&runtime, &config(url, TEMPLATE), rows.get(..1).unwrap_or_default(), true)?;
     let (mut pipeline, mut shipping, mut inserter) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         for turn in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
@@ -31,8 +36,7 @@ fn main() -> Result<()> {
                 pipeline.push(count as f64 / whole.as_secs_f64());
                 shipping.push(count as f64 / ship.as_secs_f64());
             } else {
-                // The same table: made by our sink, with nothing to ship.
-                once(&runtime, &config(url, &database), &[], true)?;
+                runtime.block_on(same_table(url, &database))?;
                 let took = theirs(&runtime, url, &database, &rows)?;
                 inserter.push(count as f64 / took.as_secs_f64());
             }
@@ -250,6 +254,14 @@ fn theirs(runtime: &Runtime, url: &str, database: &str, rows: &[Row]) -> Result<
         Ok::<(), clickhouse::error::Error>(())
     })?;
     Ok(start.elapsed())
+}
+
+/// A table like the one that our sink makes.
+async fn same_table(url: &str, database: &str) -> Result<()> {
+    let client = clickhouse::Client::default().with_url(url);
+    client.query(&format!("CREATE DATABASE {database}")).execute().await?;
+    client.query(&format!("CREATE TABLE {database}.operations AS {TEMPLATE}.operations")).execute().await?;
+    Ok(())
 }
 
 async fn arrived(url: &str, database: &str) -> Result<u64> {
