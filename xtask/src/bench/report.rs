@@ -50,6 +50,7 @@ impl Gate {
     fn text(&self) -> String {
         let (word, paint): (&str, fn(&str) -> String) = match (self.bound, self.held()) {
             (Bound::None, _) => ("", say::faint),
+            _ if self.value.is_nan() => ("NOT MEASURED, too much noise", say::bad),
             (_, true) => ("held", say::good),
             (_, false) => ("MISSED", say::bad),
         };

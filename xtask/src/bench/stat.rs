@@ -16,5 +16,10 @@ pub fn percentile(sorted: &[f64], share: f64) -> f64 {
     at(low) * (1.0 - part) + at(low + 1) * part
 }
 
+/// What one costs in units of what another costs; not a number if the other costs nothing that can be told from noise.
+pub fn ratio(ours: f64, theirs: f64) -> f64 {
+    if theirs > 0.0 { ours / theirs } else { f64::NAN }
+}
+
 #[cfg(test)]
 mod tests;

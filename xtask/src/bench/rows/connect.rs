@@ -5,6 +5,7 @@ use super::{Contest, Row};
 use crate::bench::peers::Field;
 use crate::bench::pgbench::{Load, Turn};
 use crate::bench::report::{Bound, Outcome};
+use crate::bench::stat::ratio;
 use crate::bench::{Cpu, Options};
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -18,7 +19,11 @@ pub fn run(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outc
     let added = |name: &str| contest.median(name, Turn::us) - contest.median("direct", Turn::us);
     let mut outcome = Outcome::new(row);
     outcome.lines = lines(&contest);
-    outcome.gate("added µs, interlock / haproxy", added("interlock") / added("haproxy"), Bound::AtMost(1.0));
+    outcome.gate(
+        "added µs, interlock / haproxy",
+        ratio(added("interlock"), added("haproxy")),
+        Bound::AtMost(1.0),
+    );
     outcome.notes.push("no pgbouncer: it keeps its connections to the database, which is its purpose".into());
     outcome.notes.push("haproxy without the iptables REDIRECT that transparency would cost it".into());
     outcome.notes.push(field.interlock.conditions()?);

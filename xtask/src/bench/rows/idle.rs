@@ -4,6 +4,7 @@ use super::Row;
 use crate::bench::machine::pss_bytes;
 use crate::bench::peers::{Endpoint, Field};
 use crate::bench::report::{Bound, Line, Outcome};
+use crate::bench::stat::ratio;
 use crate::bench::{Cpu, Options};
 use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -30,7 +31,7 @@ pub fn run(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outc
     let haproxy = per("haproxy")?;
     per("envoy")?;
     let ours = per("interlock")?;
-    outcome.gate("bytes per connection, interlock / haproxy", ours / haproxy, Bound::AtMost(1.0));
+    outcome.gate("bytes per connection, interlock / haproxy", ratio(ours, haproxy), Bound::AtMost(1.0));
     outcome.notes.push(format!("{CONNECTIONS} connections, each after one statement; proportional set size"));
     outcome.notes.push(field.interlock.conditions()?);
     Ok(outcome)

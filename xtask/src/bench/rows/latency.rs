@@ -5,6 +5,7 @@ use crate::bench::machine::spinners;
 use crate::bench::peers::Field;
 use crate::bench::pgbench::{Load, percentiles};
 use crate::bench::report::{Bound, Line, Outcome};
+use crate::bench::stat::ratio;
 use crate::bench::{Cpu, Options};
 use anyhow::{Context, Result};
 
@@ -29,7 +30,7 @@ pub fn run(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outc
     outcome.lines = contest.names().map(line).collect();
     let added = |name: &str, which: usize| at(name, which) - at("direct", which);
     for (which, word) in [(0, "p50"), (1, "p99")] {
-        let ratio = added("interlock", which) / added("pgbouncer", which);
+        let ratio = ratio(added("interlock", which), added("pgbouncer", which));
         outcome.gate(&format!("added µs at {word}, interlock / pgbouncer"), ratio, Bound::AtMost(1.0));
     }
     outcome

@@ -4,6 +4,7 @@ use super::{Contest, Row};
 use crate::bench::peers::{Field, PEERS};
 use crate::bench::pgbench::{Load, Turn};
 use crate::bench::report::{Bound, Line, Outcome};
+use crate::bench::stat::ratio;
 use crate::bench::{Cpu, Options};
 use anyhow::Result;
 
@@ -14,10 +15,10 @@ pub fn simple(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<O
     let added = |name: &str| contest.median(name, Turn::us) - contest.median("direct", Turn::us);
     outcome.gate(
         "added µs, interlock / pgbouncer",
-        added("interlock") / added("pgbouncer"),
+        ratio(added("interlock"), added("pgbouncer")),
         Bound::AtMost(1.0),
     );
-    outcome.gate("added µs, interlock / minihop", added("interlock") / added("minihop"), Bound::None);
+    outcome.gate("added µs, interlock / minihop", ratio(added("interlock"), added("minihop")), Bound::None);
     Ok(outcome)
 }
 
