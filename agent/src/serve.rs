@@ -80,6 +80,7 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
         host: host_name().into(),
         own: listening.addresses(),
         drain: draining,
+        timers: admin.handle().clone(),
     };
     if let Some(kernel) = &kernel {
         kernel.publish(&listening.published()?, &listening.transparent_sockets())?;

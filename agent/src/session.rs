@@ -4,6 +4,7 @@
 //! what it can't place; `drive.rs` is the one loop that feeds a protocol's machine; `desk.rs` decides each question and
 //! records it; `registry.rs` counts sessions and remembers their cancel keys.
 
+mod bells;
 mod desk;
 mod drive;
 mod leg;
@@ -20,6 +21,7 @@ use audit::Spool;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// What all sessions share.
@@ -37,6 +39,9 @@ pub struct Sessions {
     pub own: Arc<[SocketAddr]>,
     /// Turns true when the daemon stops.
     pub drain: watch::Receiver<bool>,
+    /// The runtime whose clock wakes sessions. Their own threads have none: it would look for timers at every wake-up,
+    /// and a session's hardly ever ring.
+    pub timers: Handle,
 }
 
 impl Sessions {
@@ -68,7 +73,8 @@ impl Sessions {
         let subject = subject.at(&target.name, protocol.name());
         let desk = desk::Desk::new(self.clone(), subject, caller, guard.session());
         let machine = protocol.begin(&live.options);
-        drive::Driver::new(client, upstream, machine, desk, protocol).run(limits, self.drain.clone()).await;
+        let driver = drive::Driver::new(client, upstream, machine, desk, protocol, self.timers.clone());
+        tokio::task::unconstrained(driver.run(limits, self.drain.clone())).await;
         drop(guard);
     }
 

@@ -15,7 +15,6 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::task::LocalSet;
 
 /// How long to wait when no connection can be accepted, such as without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -80,14 +79,13 @@ impl Workers {
 }
 
 fn work(acceptors: Vec<(TcpListener, Acceptor)>, mut stopped: watch::Receiver<bool>) {
-    let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+    let runtime = match Builder::new_current_thread().enable_io().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(%error, "a data thread can't start"),
     };
-    let local = LocalSet::new();
-    local.block_on(&runtime, async move {
+    runtime.block_on(async move {
         for (socket, acceptor) in acceptors {
-            tokio::task::spawn_local(accept(socket, acceptor));
+            tokio::spawn(accept(socket, acceptor));
         }
         // An error means that the daemon is gone: stop as well.
         drop(stopped.wait_for(|stop| *stop).await);
@@ -109,7 +107,11 @@ async fn accept(socket: TcpListener, acceptor: Acceptor) {
             Ok((stream, peer)) => acceptor.take(stream, peer),
             Err(error) => {
                 tracing::warn!(%error, "a connection can't be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                let pause = {
+                    let _clock = acceptor.sessions.timers.enter();
+                    tokio::time::sleep(ACCEPT_PAUSE)
+                };
+                pause.await;
             }
         }
     }
@@ -128,7 +130,7 @@ impl Acceptor {
                 }
             },
         };
-        tokio::task::spawn_local(self.sessions.clone().serve(stream, caller, explicit));
+        tokio::spawn(self.sessions.clone().serve(stream, caller, explicit));
     }
 
     fn identify(&self, stream: &TcpStream) -> Result<Caller, OriginError> {

@@ -1,16 +1,17 @@
 //! Decides the questions of one session and records them: no operation is released without a ruling and a row.
 
 use super::Sessions;
-use super::record::Subject;
+use super::record::{Subject, micros_now};
 use super::registry::Entry;
 use crate::config::Durable;
 use crate::identity::Caller;
 use crate::live::Live;
 use audit::{Begun, End, Outcome, SpoolError, Verdict as Recorded};
+use foldhash::fast::RandomState;
 use policy::{Asked, Effect, Place, Principal, Ruling};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::sync::oneshot;
 use wire::{
     Access, Action, Answer, Blame, Denial, OpEnd, OpId, Operation, Phase, Question, ResourceKind, Verdict,
@@ -25,7 +26,7 @@ pub(super) struct Desk {
     entry: Arc<Entry>,
     who: Principal,
     at: Place,
-    running: HashMap<OpId, Running>,
+    running: HashMap<OpId, Running, RandomState>,
 }
 
 struct Running {
@@ -58,7 +59,7 @@ impl Desk {
         )
         .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()));
         let at = Place::new(Arc::clone(subject.target()), Arc::clone(subject.database()));
-        Self { sessions, subject, caller, entry, who, at, running: HashMap::new() }
+        Self { sessions, subject, caller, entry, who, at, running: HashMap::default() }
     }
 
     pub(super) fn logs_in(&mut self, user: &str, database: &str) {
@@ -72,29 +73,24 @@ impl Desk {
 
     /// Rules on a question and sees to its row.
     pub(super) fn decide(&mut self, question: Question) -> Decided {
-        let asked = Instant::now();
-        let live = self.sessions.live.load_full();
-        let ruling = self.rule(&live, question.op());
+        let (time, asked) = (micros_now(), Instant::now());
+        let live = self.sessions.live.load();
+        let ruling = self.rule(&live, question.op(), hour(time));
         let decision_ns = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
         match &ruling.effect {
-            Effect::Forward => self.forward(&live, question, &ruling, decision_ns),
-            Effect::Deny => Decided::Now(self.deny(&live, question, &ruling, decision_ns)),
+            Effect::Forward => self.forward(&live, question, &ruling, (time, decision_ns)),
+            Effect::Deny => Decided::Now(self.deny(&live, question, &ruling, (time, decision_ns))),
             Effect::Hold { groups } => {
                 let ruling = unapproved(&ruling, groups);
-                Decided::Now(self.deny(&live, question, &ruling, decision_ns))
+                Decided::Now(self.deny(&live, question, &ruling, (time, decision_ns)))
             }
         }
     }
 
-    fn rule(&self, live: &Live, op: &Operation) -> Arc<Ruling> {
+    fn rule(&self, live: &Live, op: &Operation, hour: u8) -> Arc<Ruling> {
         match &op.cancel {
             Some(key) => Arc::new(self.rule_on_cancel(key)),
-            None => live.policies.rule(&Asked {
-                who: &self.who,
-                at: &self.at,
-                meaning: &op.meaning,
-                hour: hour(),
-            }),
+            None => live.policies.rule(&Asked { who: &self.who, at: &self.at, meaning: &op.meaning, hour }),
         }
     }
 
@@ -125,12 +121,12 @@ impl Desk {
         }
     }
 
-    fn forward(&mut self, live: &Live, question: Question, ruling: &Ruling, decision_ns: u64) -> Decided {
+    fn forward(&mut self, live: &Live, question: Question, ruling: &Ruling, took: (i64, u64)) -> Decided {
         if question.op().phase == Phase::Prepare {
             return Decided::Now(question.answer(Verdict::Forward).0);
         }
-        let mut row = self.subject.operation(question.op(), ruling, Recorded::Forward, &live.config.audit);
-        row.decision_ns = decision_ns;
+        let keep = &live.config.audit;
+        let row = self.subject.operation(question.op(), ruling, (Recorded::Forward, took), keep);
         let durable = match live.config.audit.durable {
             Durable::Writes => changes_something(&question.op().meaning.accesses),
             Durable::All => true,
@@ -174,10 +170,10 @@ impl Desk {
         }
     }
 
-    fn deny(&mut self, live: &Live, question: Question, ruling: &Ruling, decision_ns: u64) -> Answer {
+    fn deny(&mut self, live: &Live, question: Question, ruling: &Ruling, took: (i64, u64)) -> Answer {
         self.sessions.registry.counts.denied();
-        let mut row = self.subject.operation(question.op(), ruling, Recorded::Deny, &live.config.audit);
-        row.decision_ns = decision_ns;
+        let keep = &live.config.audit;
+        let row = self.subject.operation(question.op(), ruling, (Recorded::Deny, took), keep);
         if let Err(error) = self.sessions.spool.record(row) {
             tracing::error!(%error, reason = %ruling.reason, "a refused operation could not be recorded");
         }
@@ -198,8 +194,11 @@ impl Desk {
             bytes_in: end.bytes_in,
             bytes_out: end.bytes_out,
             target_us,
-            error_code: error_code.map_or_else(|| Outcome::default().error_code, Arc::from),
             error,
+            ..error_code.map_or_else(Outcome::default, |code| Outcome {
+                error_code: code.into(),
+                ..Outcome::default()
+            })
         };
         self.sessions.spool.finish(running.begun, outcome);
     }
@@ -250,8 +249,7 @@ fn changes_something(accesses: &[Access]) -> bool {
     })
 }
 
-/// The hour of the day, UTC.
-fn hour() -> u8 {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    u8::try_from(seconds / 3_600 % 24).unwrap_or(0)
+/// The hour of the day, UTC, at a time in µs since 1970.
+fn hour(time: i64) -> u8 {
+    u8::try_from(time.div_euclid(3_600_000_000).rem_euclid(24)).unwrap_or(0)
 }

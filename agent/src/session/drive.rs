@@ -1,19 +1,20 @@
 //! The one loop: bytes to the machine, its commands to sockets and desk. The same for every protocol.
 
+use super::bells::Bells;
 use super::desk::{Decided, Desk, Waiting};
 use super::leg::Leg;
 use crate::config::Limits;
 use audit::{Begun, SpoolError};
 use bytes::Bytes;
-use std::future::Future;
+use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::Sleep;
 use wire::{Command, Commands, Detection, Event, Interceptor, Observation, Protocol, Side, WireError};
 
 /// Drives one session.
@@ -31,10 +32,14 @@ pub(super) struct Driver {
     /// Something was released, so the client was let in.
     started: bool,
     connect_timeout: Duration,
+    timers: Handle,
 }
 
+/// Happenings that a session takes in a row, at most, while others wait for its thread.
+const TURNS: u32 = 64;
+
 /// What woke the loop.
-enum Happening {
+pub(super) enum Happening {
     Read(Side, Bytes),
     End(Side),
     Broken(Side, io::Error),
@@ -50,6 +55,7 @@ impl Driver {
         machine: Box<dyn Interceptor>,
         desk: Desk,
         protocol: &'static dyn Protocol,
+        timers: Handle,
     ) -> Self {
         Self {
             client: Leg::new(client),
@@ -62,27 +68,25 @@ impl Driver {
             commands: Commands::new(),
             started: false,
             connect_timeout: Duration::MAX,
+            timers,
         }
     }
 
     /// Runs the session to its end. Operations that have not ended by then are recorded as interrupted.
-    pub(super) async fn run(mut self, limits: &Limits, mut drain: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, limits: &Limits, drain: watch::Receiver<bool>) {
         self.connect_timeout = limits.connect_timeout;
-        let begun = Instant::now();
-        let mut active = begun;
-        let mut draining = false;
-        let mut drained = pin!(async move {
-            // An error means that the daemon is gone without asking: the same.
-            drop(drain.wait_for(|drain| *drain).await);
-        });
-        // Re-armed only when it fires: at every message would cost more than the message.
-        let mut alarm = pin!(tokio::time::sleep_until((begun + limits.startup_timeout).into()));
+        let startup_ends = Instant::now() + limits.startup_timeout;
+        let mut bells = Bells::new(&self.timers, drain, startup_ends);
+        // Since the alarm last rang.
+        let mut active = false;
+        let (mut draining, mut turns) = (false, 0);
         while !self.is_over() {
-            let happening = self.next(&mut alarm, &mut drained, draining).await;
-            let due =
-                if self.started { active + limits.idle_timeout } else { begun + limits.startup_timeout };
-            match happening {
-                Happening::Tick if Instant::now() < due => alarm.as_mut().reset(due.into()),
+            match self.next(&mut bells, draining).await {
+                Happening::Tick if active && self.started => {
+                    active = false;
+                    bells.ring_after(limits.idle_timeout);
+                }
+                Happening::Tick if Instant::now() < startup_ends => bells.ring_at(startup_ends),
                 Happening::Tick if !self.started => {
                     self.desk.refused("TIMEOUT", "the client did not log in within `limits.startup_timeout`");
                     self.end_at_once().await;
@@ -93,12 +97,17 @@ impl Driver {
                 }
                 Happening::Drain => draining = true,
                 other => {
-                    active = Instant::now();
+                    active = true;
                     self.take(other).await;
                 }
             }
             if draining && self.machine.idle() && !self.client.is_shut() {
                 self.end();
+            }
+            // Tokio does not count for us (see `Leg`): others on this thread get their turn.
+            turns += 1;
+            if turns % TURNS == 0 {
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -136,20 +145,10 @@ impl Driver {
         client_done && server_over
     }
 
-    async fn next(
-        &mut self,
-        alarm: &mut Pin<&mut Sleep>,
-        drained: &mut Pin<&mut impl Future<Output = ()>>,
-        draining: bool,
-    ) -> Happening {
-        std::future::poll_fn(|cx| {
-            if let Poll::Ready(happening) = self.poll(cx) {
-                return Poll::Ready(happening);
-            }
-            if !draining && drained.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Happening::Drain);
-            }
-            alarm.as_mut().poll(cx).map(|()| Happening::Tick)
+    async fn next(&mut self, bells: &mut Bells, draining: bool) -> Happening {
+        std::future::poll_fn(|cx| match self.poll(cx) {
+            Poll::Ready(happening) => Poll::Ready(happening),
+            Poll::Pending => bells.poll(cx, draining),
         })
         .await
     }
@@ -251,7 +250,8 @@ impl Driver {
         loop {
             let mut answer = None;
             let mut unreachable = false;
-            for command in std::mem::take(&mut self.commands) {
+            let mut commands = std::mem::take(&mut self.commands);
+            for command in commands.drain(..) {
                 match command {
                     Command::Ask(question) => match self.desk.decide(question) {
                         Decided::Now(now) => answer = Some(now),
@@ -263,6 +263,8 @@ impl Driver {
                     other => self.carry_out(other),
                 }
             }
+            // The list keeps its memory.
+            self.commands = commands;
             if let Err(error) = handled {
                 self.desk.broken(&error);
                 self.client.close();
@@ -312,8 +314,11 @@ impl Driver {
     async fn send_to_server(&mut self, bytes: Bytes) -> bool {
         self.started = true;
         if self.server.is_none() {
-            let connected =
-                tokio::time::timeout(self.connect_timeout, TcpStream::connect(self.upstream)).await;
+            let connecting = {
+                let _clock = self.timers.enter();
+                tokio::time::timeout(self.connect_timeout, TcpStream::connect(self.upstream))
+            };
+            let connected = connecting.await;
             match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(stream) => self.server = Some(Leg::new(stream)),
                 Err(error) => {

@@ -75,8 +75,7 @@ impl Subject {
         &self.database
     }
 
-    fn row(&self) -> Row {
-        let time = micros_now();
+    fn row(&self, time: i64) -> Row {
         Row {
             id: audit::next_id(time),
             time,
@@ -113,15 +112,21 @@ impl Subject {
 
     /// The row of something refused that never became an operation.
     pub(super) fn refusal(&self, verb: &str, action: Action, reason: &str) -> Row {
-        Row { verb: verb.into(), action, reason: reason.into(), outcome: Outcome::refused(), ..self.row() }
+        Row {
+            verb: verb.into(),
+            action,
+            reason: reason.into(),
+            outcome: Outcome::refused(),
+            ..self.row(micros_now())
+        }
     }
 
-    /// The row of an operation that was decided.
+    /// The row of an operation that was decided: what, when it was asked (µs since 1970) and how long that took (ns).
     pub(super) fn operation(
         &mut self,
         op: &Operation,
         ruling: &Ruling,
-        verdict: Verdict,
+        (verdict, (time, decision_ns)): (Verdict, (i64, u64)),
         keep: &Audit,
     ) -> Row {
         self.sequence += 1;
@@ -140,8 +145,9 @@ impl Subject {
             verdict,
             policies: Arc::clone(&ruling.policies),
             reason: Arc::clone(&ruling.reason),
+            decision_ns,
             outcome,
-            ..self.row()
+            ..self.row(time)
         }
     }
 
@@ -158,7 +164,8 @@ fn text(bytes: &[u8], keep: &Audit) -> String {
     let scrubbed =
         if keep.scrub.is_empty() { Cow::Borrowed(near) } else { mask::scrub(near, &detectors(keep)) };
     let cut = scrubbed.get(..scrubbed.len().min(max)).unwrap_or(&scrubbed);
-    String::from_utf8_lossy(cut).into_owned()
+    // Nearly always it is UTF-8, which is quicker to check at once than to look for what is not.
+    std::str::from_utf8(cut).map_or_else(|_| String::from_utf8_lossy(cut).into_owned(), str::to_owned)
 }
 
 fn detectors(keep: &Audit) -> Detectors {
@@ -168,7 +175,8 @@ fn detectors(keep: &Audit) -> Detectors {
     })
 }
 
-fn micros_now() -> i64 {
+/// Now, in µs since 1970 UTC.
+pub(super) fn micros_now() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .ok()

@@ -11,7 +11,7 @@
 
 use crate::column::{Access, COLUMNS, Column, Part};
 use crate::row::Row;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 pub(crate) mod bytes;
@@ -149,9 +149,15 @@ fn read_body(kind: u8, body: &[u8]) -> Option<Record> {
     reader.is_empty().then_some(record)
 }
 
-/// The columns of one part, or of both.
-fn columns(part: Option<Part>) -> impl Iterator<Item = &'static Column> {
-    COLUMNS.iter().filter(move |column| part.is_none_or(|part| column.part == part))
+/// The columns of one part, or of both. They stand in this order.
+fn columns(part: Option<Part>) -> &'static [Column] {
+    static PARTS: LazyLock<(&[Column], &[Column])> =
+        LazyLock::new(|| COLUMNS.split_at(COLUMNS.partition_point(|column| column.part == Part::Asked)));
+    match part {
+        None => COLUMNS,
+        Some(Part::Asked) => PARTS.0,
+        Some(Part::Ended) => PARTS.1,
+    }
 }
 
 fn put_part(out: &mut Vec<u8>, row: &Row, part: Option<Part>) {

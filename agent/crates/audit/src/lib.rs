@@ -9,7 +9,7 @@
 //! | [`native`] | ClickHouse's Native format, which the blocks are kept in |
 //! | [`schema`] | the tables in ClickHouse, as numbered migrations |
 //! | [`render`] | rows as JSON and CSV |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod codec;
 mod column;

@@ -1,7 +1,7 @@
 //! The audit row: one per operation, complete when its outcome is known.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 use wire::{Action, Certainty};
 
@@ -98,6 +98,12 @@ pub struct Outcome {
     pub error: String,
 }
 
+/// The empty text: one for all, since nearly every row has several.
+pub(crate) fn no_text() -> Arc<str> {
+    static EMPTY: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+    Arc::clone(&EMPTY)
+}
+
 impl Default for Outcome {
     fn default() -> Self {
         Self {
@@ -106,7 +112,7 @@ impl Default for Outcome {
             bytes_in: 0,
             bytes_out: 0,
             target_us: 0,
-            error_code: Arc::from(""),
+            error_code: no_text(),
             error: String::new(),
         }
     }

@@ -25,6 +25,7 @@ mod status;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use batch::Batch;
 pub use begun::Begun;

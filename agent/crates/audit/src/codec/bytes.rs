@@ -1,7 +1,16 @@
 //! Reading and writing of numbers and texts in bytes; reading gives `None` where the bytes do not hold what is asked.
 
 /// Appends an unsigned LEB128 number.
-pub(crate) fn put_number(out: &mut Vec<u8>, mut value: u64) {
+#[inline]
+pub(crate) fn put_number(out: &mut Vec<u8>, value: u64) {
+    // Nearly all of them: lengths of words, small counts.
+    if value < 0x80 {
+        return out.push(value as u8);
+    }
+    put_large_number(out, value);
+}
+
+fn put_large_number(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -10,6 +19,7 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a length and the bytes.
+#[inline]
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_number(out, bytes.len() as u64);
     out.extend_from_slice(bytes);

@@ -28,6 +28,10 @@ fn every_field_is_a_column() {
     };
     assert_eq!(asked, of(Part::Asked));
     assert_eq!(ended, of(Part::Ended));
+    assert!(
+        COLUMNS.is_sorted_by_key(|column| column.part == Part::Ended),
+        "the journal takes them in this order"
+    );
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Journal {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.current.file.write_all_at(&self.buffer, self.current.written) {
+        if let Err(error) = self.current.append(&self.buffer) {
             self.failing = true;
             return Err(SpoolError::io(
                 format!("write the journal `{}`", self.current.path.display()),
@@ -115,7 +115,6 @@ impl Journal {
             ));
         }
         self.failing = false;
-        self.current.written += self.buffer.len() as u64;
         self.buffer.clear();
         self.buffer.shrink_to(1 << 20);
         if self.unsynced.last().is_none_or(|file| !Arc::ptr_eq(file, &self.current.file)) {
@@ -130,7 +129,8 @@ impl Journal {
     }
 
     fn roll(&mut self, next: Segment) {
-        let old = std::mem::replace(&mut self.current, next);
+        let mut old = std::mem::replace(&mut self.current, next);
+        old.close();
         let closed = Closed { path: old.path, file: old.file, mark: old.mark, bytes: old.written };
         self.closed.insert(old.number, closed);
     }

@@ -1,6 +1,7 @@
 //! One file of the journal: its name, its header, its records.
 
 use super::SpoolError;
+use super::window::Window;
 use crate::codec::{self, Bad, MARKER, Record};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -22,6 +23,10 @@ pub(super) struct Segment {
     /// Bytes of it that hold records, so far; the next write goes here.
     pub(super) written: u64,
     pub(super) salt: u32,
+    /// Where the next records go, if that part is mapped.
+    window: Option<Window>,
+    /// Its file system takes windows.
+    mappable: bool,
     pub(super) made: Instant,
     /// The newest block when the segment was made: rows that begin in it are only in newer ones.
     pub(super) mark: i64,
@@ -51,9 +56,45 @@ impl Segment {
             file: Arc::new(file),
             written: HEADER as u64,
             salt,
+            window: None,
+            mappable: true,
             made: Instant::now(),
             mark,
         })
+    }
+
+    /// Appends records.
+    ///
+    /// # Errors
+    /// None of them counts as written.
+    pub(super) fn append(&mut self, records: &[u8]) -> std::io::Result<()> {
+        let at = self.written;
+        let mapped = self.window.as_mut().is_some_and(|window| window.write(at, records));
+        if !mapped && self.mappable && Window::is_for(records.len()) {
+            self.window = Window::open(&self.file, at)?;
+            self.mappable = self.window.is_some();
+            return if self.mappable { self.append(records) } else { self.write(records) };
+        }
+        if mapped { self.wrote(records.len()) } else { self.write(records) }
+    }
+
+    fn write(&mut self, records: &[u8]) -> std::io::Result<()> {
+        self.file.write_all_at(records, self.written)?;
+        self.wrote(records.len())
+    }
+
+    fn wrote(&mut self, bytes: usize) -> std::io::Result<()> {
+        self.written += bytes as u64;
+        Ok(())
+    }
+
+    /// Gives back what was allocated ahead; nothing more will be written.
+    pub(super) fn close(&mut self) {
+        // Before the file is cut.
+        if self.window.take().is_some() {
+            // Zeros that stay at its end do no harm.
+            drop(self.file.set_len(self.written));
+        }
     }
 }
 
@@ -114,7 +155,7 @@ pub(super) fn mark(path: &Path) -> Option<i64> {
     header(&bytes).map(|(mark, _)| mark)
 }
 
-/// Gives every record of a segment to `found`, passing over what is none.
+/// Gives every record of a segment to `found`, passing over what is none. Zeros at the end are room that was not used.
 pub(super) fn scan<E>(
     bytes: &[u8],
     salt: u32,
@@ -123,7 +164,9 @@ pub(super) fn scan<E>(
     let mut scanned = Scanned::default();
     let mut at = HEADER;
     let mut bad: Option<usize> = None;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+    // The last record may end in zeros of its own: this only tells where no further one can begin.
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty() && at < end) {
         let size = match codec::read(rest, salt) {
             Ok((record, size)) => {
                 found(record)?;
@@ -146,7 +189,7 @@ pub(super) fn scan<E>(
         at += size;
     }
     if let Some(start) = bad {
-        scanned.torn_bytes = (bytes.len() - start) as u64;
+        scanned.torn_bytes = end.saturating_sub(start) as u64;
     }
     Ok(scanned)
 }

@@ -102,6 +102,10 @@ impl<T: PartialEq> Names<T> {
 
     /// The target let go of all names when it came to request `seq`.
     pub(super) fn release_all(&mut self, seq: u64) {
+        // At the end of every statement outside a transaction: most often there is nothing.
+        if self.table.is_empty() {
+            return;
+        }
         self.table.retain(|_, possible| {
             possible.retain(|definition| definition.seq > seq);
             !possible.is_empty()

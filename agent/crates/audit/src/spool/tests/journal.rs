@@ -70,19 +70,26 @@ fn rows_in_blocks_are_not_folded_again() {
     drop(open);
 }
 
+/// Cut off, and cut off where the file had room beyond: a kill in the middle of a store into a mapped window.
 #[test]
 fn every_cut_keeps_the_rows_before_it() {
     let (dir, rows) = left();
     let journal = segments(dir.path()).remove(0);
     let bytes = fs::read(&journal).unwrap();
-    for end in (0..bytes.len()).step_by(31) {
-        fs::write(&journal, &bytes[..end]).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    assert!(used < 8 << 10, "five rows");
+    for (end, room) in (0..used).step_by(31).flat_map(|end| [(end, 0), (end, 4_096)]) {
+        if end < segment::HEADER && room > 0 {
+            continue; // a header is written whole before there is room
+        }
+        fs::write(&journal, [&bytes[..end], &vec![0; room]].concat()).unwrap();
         let copy = killed(dir.path());
         let spool = Spool::open(still(copy.path())).unwrap();
         let recovery = spool.status().recovery;
         let found = read(copy.path());
         assert_eq!(found.len() as u64, recovery.rows);
-        assert_eq!((recovery.damaged_places, recovery.damaged_bytes), (0, 0), "cut at {end}");
+        assert_eq!((recovery.damaged_places, recovery.damaged_bytes), (0, 0), "cut at {end}, room {room}");
+        assert!(recovery.torn_bytes <= end as u64, "room is not torn");
         for row in found {
             let whole = rows.iter().find(|whole| whole.id == row.id).unwrap();
             assert_eq!(Row { outcome: row.outcome.clone(), ..whole.clone() }, row);

@@ -6,8 +6,9 @@
 
 use super::shape::{self, Shape};
 use super::{Reading, Scope};
+use foldhash::quality::RandomState;
 use hashbrown::HashTable;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 
 const SHARDS: usize = 16;
@@ -65,7 +66,7 @@ impl Entry {
 impl Cache {
     pub(super) fn new() -> Self {
         let shards = || (0..SHARDS).map(|_| RwLock::default()).collect();
-        Self { keys: RandomState::new(), exact: shards(), shapes: shards() }
+        Self { keys: RandomState::default(), exact: shards(), shapes: shards() }
     }
 
     /// A reading of exactly this text in an equal scope, or of another text of its shape.
@@ -107,7 +108,7 @@ impl Cache {
         for schema in &scope.search_path {
             state.write(schema.as_bytes());
         }
-        text.hash(&mut state);
+        state.write(text);
         state.finish()
     }
 

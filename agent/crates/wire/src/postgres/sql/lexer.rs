@@ -54,9 +54,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_bytes(&mut self, wanted: impl Fn(u8) -> bool) {
-        while self.at < self.text.len() && wanted(self.peek(0)) {
-            self.at += 1;
-        }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len());
     }
 
     fn skip_blank(&mut self) {
