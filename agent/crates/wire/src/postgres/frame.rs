@@ -160,6 +160,13 @@ pub(super) mod client {
         fields.is_empty().then_some(Bind { portal, statement, values })
     }
 
+    /// Of a `Bind`, only the prepared statement.
+    pub(in super::super) fn bound(body: &[u8]) -> Option<&[u8]> {
+        let mut fields = Fields(body);
+        fields.string()?;
+        fields.string()
+    }
+
     /// `Describe` and `Close`: `S`tatement or `P`ortal, and its name.
     pub(in super::super) fn named(body: &[u8]) -> Option<(u8, &[u8])> {
         let mut fields = Fields(body);

@@ -13,11 +13,12 @@
 //!
 //! Nothing that can run reaches the target before its answer, whatever state the target is in: what is asked depends
 //! on the message alone. The reply queue serves attribution (which row a reply belongs to) and replaces the error that a
-//! refused request's stand-in provokes. `client.rs` reads the client's side, `server.rs` the target's, `meaning.rs`
-//! says what a request means, `answer.rs` carries out answers.
+//! refused request's stand-in provokes. `client.rs` reads the client's side, `server.rs` the target's, `lookup.rs`
+//! asks the target for its search path, `meaning.rs` says what a request means, `answer.rs` carries out answers.
 
 mod answer;
 mod client;
+mod lookup;
 mod meaning;
 mod server;
 
@@ -32,6 +33,7 @@ use crate::{
 };
 use bytes::Bytes;
 use hashbrown::HashMap;
+use lookup::Lookup;
 use std::sync::Arc;
 
 /// Where the connection is.
@@ -127,8 +129,8 @@ struct Settings {
     stale: bool,
     /// It passed inside the transaction that is open now, so its end may change them again.
     changed_in_transaction: bool,
-    /// A lookup is under way; the ReadyForQuery that the client gets when it is done.
-    lookup: Option<Bytes>,
+    /// A lookup is under way.
+    lookup: Option<Lookup>,
 }
 
 /// How the client's text is encoded, as far as that matters for reading it.

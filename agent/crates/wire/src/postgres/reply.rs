@@ -6,6 +6,7 @@
 use crate::{Denial, OpId};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
 /// What a reply answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +29,7 @@ pub(super) enum Kind {
     Function,
     /// ReadyForQuery.
     Sync,
-    /// A simple query of ours, nothing of which is shown to the client.
+    /// Our own question to the target, several messages up to a Sync; nothing of its reply is shown to the client.
     Lookup,
 }
 
@@ -171,6 +172,33 @@ pub(super) const MUST_FAIL: &str = "interlock refused an operation here";
 pub(super) const MUST_FAIL_NAME: &str = "interlock_refused";
 
 /// Asks for what the reading of later statements depends on.
-pub(super) const LOOKUP: &str = "SELECT pg_catalog.current_schemas(true)::pg_catalog.text, \
-                                 pg_catalog.current_setting('standard_conforming_strings'), \
-                                 pg_catalog.current_setting('client_encoding')";
+const LOOKUP_TEXT: &str = "SELECT pg_catalog.current_schemas(true)::pg_catalog.text, \
+                           pg_catalog.current_setting('standard_conforming_strings'), \
+                           pg_catalog.current_setting('client_encoding')";
+
+/// The name of its statement and of its portal.
+const LOOKUP_NAME: &str = "interlock_lookup";
+
+/// The lookup. A simple query would be shorter, but it destroys the client's unnamed statement and portal; this touches
+/// only names of its own. It closes the statement first too, in case a lookup that failed has left it behind.
+pub(super) static LOOKUP: LazyLock<Bytes> = LazyLock::new(|| {
+    let close = |what: u8| {
+        message(b'C', |out| {
+            out.put_u8(what);
+            put_string(out, LOOKUP_NAME);
+        })
+    };
+    let bind = message(b'B', |out| {
+        put_string(out, LOOKUP_NAME);
+        put_string(out, LOOKUP_NAME);
+        // No formats (so all are text), no values, no formats of results.
+        out.put_bytes(0, 6);
+    });
+    let execute = message(b'E', |out| {
+        put_string(out, LOOKUP_NAME);
+        out.put_i32(0);
+    });
+    let sync = message(b'S', |_| {});
+    let steps = [close(b'S'), parse(LOOKUP_NAME, LOOKUP_TEXT), bind, execute, close(b'P'), close(b'S'), sync];
+    steps.concat().into()
+});

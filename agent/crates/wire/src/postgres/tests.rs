@@ -2,6 +2,7 @@
 
 mod attacks;
 mod hostile;
+mod lookup;
 mod pipeline;
 mod properties;
 mod refusal;

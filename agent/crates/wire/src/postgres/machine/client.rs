@@ -1,6 +1,7 @@
 //! The client's side: finds the next message and says what it is.
 
-use super::{Ask, Held, Machine, Settings, State, send};
+use super::lookup::{Ahead, Lookup};
+use super::{Ask, Held, Machine, State, send};
 use crate::postgres::frame::{self, Header, client as read};
 use crate::postgres::reply::Kind;
 use crate::postgres::startup::{self, First};
@@ -122,6 +123,15 @@ impl Machine {
         if self.skipping && !matches!(header.kind, b'S' | b'X') {
             self.client_discarding = header.total;
             return NEXT;
+        }
+        match self.look_ahead() {
+            Ahead::Read => {}
+            Ahead::More => return STOP,
+            Ahead::LookUp => {
+                self.look_up(Lookup::BeforeRequest, out);
+                self.waiting = true;
+                return STOP;
+            }
         }
         match header.kind {
             b'Q' | b'P' | b'B' | b'F' => self.read_request(header, out),
@@ -336,13 +346,5 @@ impl Machine {
         };
         self.ask(Ask::run(Arc::new(meaning), Bytes::new()), Held::Function { message: message.clone() }, out);
         Some(())
-    }
-
-    /// Names are read under the search path that will be in force. While that may have changed, the next request
-    /// waits until the target has caught up and was asked; unless that can't come about, because the client has not
-    /// ended its pipeline: then names stay unresolved.
-    fn reading_must_wait(&self) -> bool {
-        let Settings { stale, lookup, .. } = &self.settings;
-        lookup.is_some() || (self.lookups && *stale && !self.segment_open && !self.replies.is_empty())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 impl Machine {
     /// Reads a statement as the target would now.
-    pub(super) fn read_text(&self, text: &Bytes) -> Arc<Reading> {
+    pub(super) fn read_text(&self, text: &[u8]) -> Arc<Reading> {
         let text = match self.readable(text) {
             Ok(text) => text,
             Err(doubt) => return Arc::new(unread(doubt)),

@@ -1,13 +1,11 @@
 //! The target's side: replies are counted, attributed and passed on.
 
-use super::{Encoding, Machine, Settings, State, send};
+use super::{Machine, State, send};
 use crate::postgres::frame::{self, Header, server as read};
-use crate::postgres::reply::{self, Expected, Kind};
-use crate::postgres::sql::Scope;
+use crate::postgres::reply::{Expected, Kind};
 use crate::{CancelKey, Command, Commands, Observation, OpId, Side, WireError};
 use bytes::Bytes;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 /// Bytes of a reply that is read whole; errors and notices are far shorter.
 const READ_BYTES_MAX: usize = 4 << 20;
@@ -87,10 +85,6 @@ impl Machine {
             _ => return Err(WireError::server("unknown reply")),
         }
         Ok(ControlFlow::Continue(()))
-    }
-
-    fn looking(&self) -> bool {
-        self.replies.head().is_some_and(|head| head.kind == Kind::Lookup)
     }
 
     fn pass_reply(&mut self, header: Header) {
@@ -217,9 +211,7 @@ impl Machine {
     fn saw_error(&mut self, message: Bytes, out: &mut Commands) {
         let error = read::error(frame::body(&message));
         if self.looking() {
-            // Names stay unresolved; the client never asked.
-            self.settings.scope = Arc::new(Scope { search_path: Vec::new(), user: self.user.clone() });
-            self.settings.plain_strings = false;
+            self.lookup_failed();
             return;
         }
         if let Some(running) = self.head_running() {
@@ -292,10 +284,8 @@ impl Machine {
         let (kind, seq, op) = (head.kind, head.seq, head.op);
         if kind == Kind::Lookup {
             self.replies.pop();
-            self.settings.lookup = None;
-            self.transaction = status;
-            // Not the one that was held back: should the lookup have failed a transaction, the client must know.
-            send(out, Side::Client, message);
+            self.transaction_is(status, seq, out);
+            self.lookup_done(message, out);
             return Ok(());
         }
         self.count_out(message.len());
@@ -331,78 +321,4 @@ impl Machine {
             self.cursors.release_all(seq);
         }
     }
-
-    /// The target is ready; so is the client, unless something must be looked up first.
-    fn ready(&mut self, message: Bytes, out: &mut Commands) {
-        let possible = self.lookups && self.state == State::Session && !self.segment_open;
-        if possible && self.settings.stale && self.transaction != b'E' && self.replies.is_empty() {
-            let seq = self.next_seq();
-            self.expect(Kind::Lookup, seq, Bytes::new(), None);
-            self.settings.lookup = Some(message);
-            self.settings.stale = false;
-            self.settings.changed_in_transaction |= self.transaction == b'T';
-            send(out, Side::Server, reply::query(reply::LOOKUP));
-        } else {
-            send(out, Side::Client, message);
-        }
-    }
-
-    fn saw_lookup_row(&mut self, message: &Bytes) {
-        let row = read::row(frame::body(message)).unwrap_or_default();
-        let path = row.first().and_then(|path| array(path)).unwrap_or_default();
-        if let Some(plain) = row.get(1) {
-            self.settings.plain_strings = *plain == b"on";
-        }
-        if let Some(encoding) = row.get(2) {
-            self.settings.set_encoding(encoding);
-        }
-        if *self.settings.scope.search_path != *path {
-            self.settings.scope = Arc::new(Scope { search_path: path, user: self.user.clone() });
-        }
-    }
-}
-
-impl Settings {
-    pub(super) fn set_encoding(&mut self, name: &[u8]) {
-        let plain: Vec<u8> =
-            name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
-        self.encoding = match plain.as_slice() {
-            // With SQL_ASCII the target takes bytes as they are; they are read as what they almost always are.
-            b"UTF8" | b"UNICODE" | b"SQLASCII" => Encoding::Utf8,
-            b"LATIN1" | b"ISO88591" => Encoding::Latin1,
-            _ => Encoding::Other,
-        };
-    }
-
-    /// Something passed that may have changed the search path. The end of a transaction changes it only if something
-    /// in the transaction did.
-    pub(super) fn went_stale(&mut self, verb: &str) {
-        // Only alone: in a string of statements the change may be any other's.
-        if verb != "ROLLBACK" || self.changed_in_transaction {
-            self.stale = true;
-            self.changed_in_transaction = true;
-        }
-    }
-}
-
-/// A `text[]` in its text form: `{pg_catalog,public,"With, comma"}`.
-fn array(text: &[u8]) -> Option<Vec<Box<str>>> {
-    let inner = std::str::from_utf8(text).ok()?.strip_prefix('{')?.strip_suffix('}')?;
-    let (mut items, mut item, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
-    for character in inner.chars() {
-        match character {
-            _ if escaped => {
-                item.push(character);
-                escaped = false;
-            }
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            ',' if !quoted => items.push(std::mem::take(&mut item).into_boxed_str()),
-            _ => item.push(character),
-        }
-    }
-    if !inner.is_empty() {
-        items.push(item.into_boxed_str());
-    }
-    Some(items)
 }

@@ -3,14 +3,10 @@
 
 use super::script::*;
 use crate::fuzz::Bench;
-use crate::{Certainty, Side};
+use crate::{Certainty, Side, Verdict};
 
 fn done(bench: &mut Bench, tag: &str, status: u8) {
     bench.data(Side::Server, &[complete(tag), ready(status)].concat());
-}
-
-fn looked_up_in(bench: &mut Bench, path: &str, status: u8) {
-    bench.data(Side::Server, &[row(&[path, "on", "UTF8"]), complete("SELECT 1"), ready(status)].concat());
 }
 
 /// Was the target asked for its search path since the last look?
@@ -35,13 +31,17 @@ fn the_end_of_a_transaction_undoes_set_local_even_if_the_next_begins_at_once() {
         done(&mut bench, "BEGIN", b'T');
         forward(&mut bench, &query("set local search_path = pub"));
         done(&mut bench, "SET", b'T');
-        looked_up_in(&mut bench, "{pg_catalog,pub}", b'T');
+        bench.data(Side::Client, &query("select * from t"));
+        bench.data(Side::Server, &looked_up_in("{pg_catalog,pub}", b'T'));
+        bench.answer(Verdict::Forward);
+        done(&mut bench, "SELECT 0", b'T');
         bench.seen.to_server.clear();
         forward(&mut bench, &query(end));
         bench.data(Side::Client, &query("select * from t"));
         assert!(bench.held().is_none(), "{end}: the next statement waits");
         done(&mut bench, "COMMIT", b'T');
         assert!(asks_for_the_path(&mut bench), "{end}");
+        assert!(bench.held().is_none(), "{end}: it still waits");
     }
 }
 
@@ -52,11 +52,15 @@ fn a_portal_bound_now_and_executed_later_changes_the_path_later() {
     done(&mut bench, "BEGIN", b'T');
     forward(&mut bench, &[parse("", "set search_path = priv"), bind("p", "", &[]), sync()].concat());
     bench.data(Side::Server, &[message(b'1', &[]), message(b'2', &[]), ready(b'T')].concat());
-    looked_up_in(&mut bench, "{pg_catalog,public}", b'T');
-    bench.seen.to_server.clear();
+    bench.data(Side::Client, &query("select * from t"));
+    bench.data(Side::Server, &looked_up_in("{pg_catalog,public}", b'T'));
+    bench.answer(Verdict::Forward);
+    done(&mut bench, "SELECT 0", b'T');
     forward(&mut bench, &[execute("p"), sync()].concat());
     done(&mut bench, "SET", b'T');
-    assert!(asks_for_the_path(&mut bench));
+    bench.seen.to_server.clear();
+    bench.data(Side::Client, &query("select * from t"));
+    assert!(asks_for_the_path(&mut bench) && bench.held().is_none());
 }
 
 #[test]

@@ -110,7 +110,15 @@ pub(super) fn row(values: &[&str]) -> Vec<u8> {
 
 /// What the target says to the lookup of the search path.
 pub(super) fn looked_up(path: &str) -> Vec<u8> {
-    [message(b'T', &[0, 0]), row(&[path, "on", "UTF8"]), complete("SELECT 1"), ready(b'I')].concat()
+    looked_up_in(path, b'I')
+}
+
+/// The same, in that state of the transaction.
+pub(super) fn looked_up_in(path: &str, status: u8) -> Vec<u8> {
+    let closed = message(b'3', &[]);
+    let bound = [closed.clone(), message(b'1', &[]), message(b'2', &[])].concat();
+    let found = [row(&[path, "on", "UTF8"]), complete("SELECT 1")].concat();
+    [bound, found, closed.clone(), closed, ready(status)].concat()
 }
 
 pub(super) fn welcome() -> Vec<u8> {

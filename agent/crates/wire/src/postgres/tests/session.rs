@@ -88,8 +88,11 @@ fn a_search_path_set_in_a_transaction_is_looked_up_again_at_its_end() {
     bench.data(Side::Server, &[complete("BEGIN"), ready(b'T')].concat());
     forward(&mut bench, &query("set local search_path = sales"));
     bench.data(Side::Server, &[complete("SET"), ready(b'T')].concat());
-    let looked = [row(&["{pg_catalog,sales}", "on"]), complete("SELECT 1"), ready(b'T')].concat();
-    bench.data(Side::Server, &looked);
+    bench.data(Side::Client, &query("select id from orders"));
+    bench.data(Side::Server, &looked_up_in("{pg_catalog,sales}", b'T'));
+    assert_eq!(tables(&bench), ["table sales.orders"]);
+    bench.answer(Verdict::Forward);
+    bench.data(Side::Server, &[complete("SELECT 0"), ready(b'T')].concat());
     forward(&mut bench, &query("commit"));
     bench.data(Side::Server, &[complete("COMMIT"), ready(b'I')].concat());
     bench.data(Side::Server, &looked_up("{pg_catalog,public}"));
