@@ -354,6 +354,25 @@ select count(*) > 100 from pg_class;
 select relname from pg_class where relname = 't2';
 select table_name from information_schema.tables where table_name = 't2';
 select version() like 'PostgreSQL%';
+begin;
+set local search_path = extra, public;
+set transaction isolation level serializable;
+show transaction_isolation;
+select count(*) from t2;
+commit;
+begin;
+set local search_path = extra, public;
+set local role no_such_role;
+rollback;
+begin;
+set local search_path = public;
+savepoint s;
+set transaction read only;
+select count(*) from t2 where id < 5;
+rollback to s;
+select count(*) from t2 where id < 5;
+rollback;
+show transaction_isolation;
 copy t2 (id, name) from stdin;
 1000	from copy
 1001	\N

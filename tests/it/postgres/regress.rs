@@ -14,14 +14,29 @@ fn hundreds_of_statements_print_the_same_as_directly() {
     let expected = Ran::run_with(clients::psql(&mut direct.direct("psql")).arg("-a"), STATEMENTS);
     let found = Ran::run_with(clients::psql(&mut governed.command("planner", "psql")).arg("-a"), STATEMENTS);
     // psql counts input lines in its messages, and names neither database nor port: equal to the byte.
-    assert_eq!(found.stdout, expected.stdout);
-    assert_eq!(found.stderr, expected.stderr);
+    same_lines(&found.stderr, &expected.stderr);
+    same_lines(&found.stdout, &expected.stdout);
     assert!(
         expected.stderr.contains("22012") && expected.stderr.contains("42P01"),
         "errors with their codes"
     );
     let rows = governed.rows(&["--agent", "planner"]);
     assert!(rows.len() > statements * 9 / 10, "{} rows for {statements} statements", rows.len());
+}
+
+/// As `assert_eq`, with the first difference alone in the message: all of it fills a screen a hundred times.
+#[track_caller]
+fn same_lines(found: &str, expected: &str) {
+    for (number, (one, other)) in found.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(
+            one,
+            other,
+            "line {}, after {:?}",
+            number + 1,
+            expected.lines().nth(number.wrapping_sub(1))
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "one is longer");
 }
 
 /// Statements that only read what is always there give the same bytes, but for the cancel key.

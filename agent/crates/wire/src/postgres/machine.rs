@@ -85,8 +85,9 @@ enum Held {
 enum Statement {
     /// Prepared by `Parse`: read again at every use, as the target plans it again when the search path changes.
     Text(Bytes),
-    /// Prepared by SQL `PREPARE`, read under that scope.
-    Sql { inner: Arc<Meaning>, scope: Arc<Scope> },
+    /// Prepared by SQL `PREPARE`, read under that scope; `None` is one that no session has: its own string had changed
+    /// the search path.
+    Sql { inner: Arc<Meaning>, scope: Option<Arc<Scope>> },
 }
 
 /// What a portal's name stands for.

@@ -174,7 +174,7 @@ pub(super) const MUST_FAIL_NAME: &str = "interlock_refused";
 /// Asks for what the reading of later statements depends on.
 const LOOKUP_TEXT: &str = "SELECT pg_catalog.current_schemas(true)::pg_catalog.text, \
                            pg_catalog.current_setting('standard_conforming_strings'), \
-                           pg_catalog.current_setting('client_encoding')";
+                           pg_catalog.current_setting('client_encoding'), CURRENT_USER";
 
 /// The name of its statement and of its portal.
 const LOOKUP_NAME: &str = "interlock_lookup";

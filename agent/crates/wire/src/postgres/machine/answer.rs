@@ -159,10 +159,11 @@ impl Machine {
         {
             self.settings.stale = true;
         }
+        let mut scope = Some(Arc::clone(&self.settings.scope));
         for effect in &reading.effects {
             match effect {
                 Effect::Prepare { name, inner } => {
-                    let scope = Arc::clone(&self.settings.scope);
+                    let scope = scope.clone();
                     let statement = Statement::Sql { inner: Arc::clone(inner), scope };
                     // A name that finds no room is unknown, and its use is refused.
                     drop(self.statements.define(&copy(name), seq, self.segment, statement));
@@ -177,7 +178,10 @@ impl Machine {
                 Effect::CloseCursor { name } if reading.statements == 1 => {
                     self.lets_go(id, LetsGo::Cursor, name.clone());
                 }
-                Effect::SearchPathMayChange => self.settings.went_stale(&reading.meaning.verb),
+                Effect::SearchPathMayChange => {
+                    scope = None;
+                    self.settings.went_stale(&reading.meaning.verb);
+                }
                 Effect::SettingChange { name } => match &**name {
                     "standard_conforming_strings" => self.settings.went_stale(&reading.meaning.verb),
                     // `*` is all of them at once: RESET ALL and the like. The lookup tells what it is then.

@@ -171,15 +171,18 @@ impl Machine {
         if let Some(encoding) = row.get(2) {
             self.settings.set_encoding(encoding);
         }
-        if *self.settings.scope.search_path != *path {
-            self.settings.scope = Arc::new(Scope { search_path: path, user: self.user.clone() });
+        // Not the login's name: SET ROLE makes `$user` another. Empty is one that is not known.
+        let user = row.get(3).and_then(|user| std::str::from_utf8(user).ok()).unwrap_or_default().into();
+        let scope = Scope { search_path: path, user };
+        if *self.settings.scope != scope {
+            self.settings.scope = Arc::new(scope);
         }
     }
 
     /// Names stay unresolved. The client is not told: it never asked. If that failed its transaction, it learns so from
     /// the ReadyForQuery, or from what the target says to the request that waits.
     pub(super) fn lookup_failed(&mut self) {
-        self.settings.scope = Arc::new(Scope { search_path: Vec::new(), user: self.user.clone() });
+        self.settings.scope = Arc::new(Scope { search_path: Vec::new(), user: "".into() });
         self.settings.plain_strings = false;
     }
 

@@ -70,7 +70,7 @@ impl Machine {
                     (meaning, text.clone(), Some(reading))
                 }
                 Statement::Sql { inner, scope }
-                    if **scope == *self.settings.scope && !self.settings.stale =>
+                    if scope.as_ref() == Some(&self.settings.scope) && !self.settings.stale =>
                 {
                     (Arc::clone(inner), Bytes::new(), None)
                 }

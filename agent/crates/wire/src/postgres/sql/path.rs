@@ -12,6 +12,7 @@ pub(super) const CATALOG: &str = "pg_catalog";
 pub(super) struct Path {
     /// The schemas in order; empty when they are not known.
     schemas: Vec<Box<str>>,
+    /// What `$user` stands for; empty when that is not known.
     user: Box<str>,
 }
 
@@ -36,6 +37,7 @@ impl Path {
     /// Nothing is known about it any more.
     pub(super) fn forget(&mut self) {
         self.schemas.clear();
+        self.user = "".into();
     }
 
     pub(super) const fn is_known(&self) -> bool {
@@ -49,10 +51,14 @@ impl Path {
         }
     }
 
-    /// The path that `SET search_path` gives. Schemas that do not exist stay in it: one candidate too many.
+    /// The path that `SET search_path` gives. Schemas that do not exist stay in it: one candidate too many. So does the
+    /// one of temporary objects if nobody knows whether there are any.
     pub(super) fn set(&mut self, names: &[&str]) {
-        let temp = self.schemas.iter().any(|schema| &**schema == TEMP);
+        let temp = !self.is_known() || self.schemas.iter().any(|schema| &**schema == TEMP);
         self.schemas.clear();
+        if self.user.is_empty() && names.contains(&"$user") {
+            return;
+        }
         for name in names {
             let name = if *name == "$user" { &*self.user } else { name };
             if !name.is_empty() {
@@ -63,6 +69,12 @@ impl Path {
         if temp {
             self.add_temp();
         }
+    }
+
+    /// The one schema that the elements of its `CREATE SCHEMA` are read in.
+    pub(super) fn enter(&mut self, schema: &str) {
+        self.schemas = vec![if is_temp(schema) { TEMP.into() } else { schema.into() }];
+        self.complete();
     }
 
     /// Where a relation of that name may be found, in order.

@@ -150,3 +150,30 @@ fn requests_for_encryption_are_not_answered_for_ever() {
     }
     assert!(bench.seen.error.is_some());
 }
+
+#[test]
+fn sql_prepare_behind_a_set_in_its_string_is_not_bound_to_the_path_before_it() {
+    let mut bench = logged_in();
+    forward(&mut bench, &query("set search_path = priv; prepare s as select * from t"));
+    bench.data(Side::Server, &[complete("SET"), complete("PREPARE"), ready(b'I')].concat());
+    bench.data(Side::Server, &looked_up("{pg_catalog,priv}"));
+    forward(&mut bench, &query("set search_path = public"));
+    done(&mut bench, "SET", b'I');
+    bench.data(Side::Server, &looked_up("{pg_catalog,public}"));
+    // The target plans it anew, and now it is `public.t`.
+    bench.data(Side::Client, &query("execute s"));
+    assert_eq!(bench.held().unwrap().op().meaning.certainty, Certainty::Partial);
+}
+
+#[test]
+fn the_schema_of_the_user_is_the_roles_not_the_logins() {
+    let mut bench = logged_in();
+    forward(&mut bench, &query("set role boss"));
+    done(&mut bench, "SET", b'I');
+    let path = [row(&["{pg_catalog,public}", "on", "UTF8", "boss"]), complete("SELECT 1"), ready(b'I')];
+    bench.data(Side::Server, &path.concat());
+    bench.data(Side::Client, &query("set search_path = \"$user\", public; select * from t"));
+    let touched = bench.held().unwrap().op().meaning.accesses.iter().map(|it| it.resource.to_string());
+    let touched: Vec<_> = touched.collect();
+    assert!(touched.contains(&"table boss.t".to_owned()), "{touched:?}");
+}

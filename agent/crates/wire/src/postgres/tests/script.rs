@@ -117,7 +117,7 @@ pub(super) fn looked_up(path: &str) -> Vec<u8> {
 pub(super) fn looked_up_in(path: &str, status: u8) -> Vec<u8> {
     let closed = message(b'3', &[]);
     let bound = [closed.clone(), message(b'1', &[]), message(b'2', &[])].concat();
-    let found = [row(&[path, "on", "UTF8"]), complete("SELECT 1")].concat();
+    let found = [row(&[path, "on", "UTF8", "app"]), complete("SELECT 1")].concat();
     [bound, found, closed.clone(), closed, ready(status)].concat()
 }
 

@@ -143,21 +143,37 @@ impl Lexer<'_> {
         Kind::Other
     }
 
+    /// Skips digits; are some of them grouped by `_`, as newer servers allow?
+    fn digits(&mut self) -> bool {
+        let mut grouped = false;
+        loop {
+            self.skip_bytes(|byte| byte.is_ascii_digit());
+            if self.peek(0) != b'_' || !self.peek(1).is_ascii_digit() {
+                return grouped;
+            }
+            self.at += 1;
+            grouped = true;
+        }
+    }
+
     pub(super) fn number(&mut self) -> Kind {
-        self.skip_bytes(|byte| byte.is_ascii_digit());
+        let mut grouped = self.digits();
         if self.peek(0) == b'.' && self.peek(1) != b'.' {
             self.at += 1;
-            self.skip_bytes(|byte| byte.is_ascii_digit());
+            grouped |= self.digits();
         }
         if matches!(self.peek(0), b'e' | b'E') {
             let sign = usize::from(matches!(self.peek(1), b'+' | b'-'));
             if self.peek(1 + sign).is_ascii_digit() {
                 self.at += 1 + sign;
-                self.skip_bytes(|byte| byte.is_ascii_digit());
+                grouped |= self.digits();
             }
         }
         if is_word_start(self.peek(0)) || self.peek(0) == b'.' {
             self.skip_bytes(is_word);
+            return Kind::Other;
+        }
+        if grouped {
             return Kind::Other;
         }
         Kind::Number

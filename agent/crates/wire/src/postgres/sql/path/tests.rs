@@ -46,4 +46,8 @@ fn a_path_can_be_set_and_forgotten() {
     assert!(path.of_relation("t").is_empty());
     path.add_temp();
     assert!(!path.is_known());
+    path.set(&["$user", "app"]);
+    assert!(!path.is_known(), "what was not known of the path was not known of its user either");
+    path.set(&["app"]);
+    assert_eq!(names(path.of_relation("t")), ["pg_temp", "app"], "there may be temporary objects");
 }

@@ -136,7 +136,7 @@ impl Walk {
         self.path_unknown();
         if !schema_elts.is_empty() && !schemaname.is_empty() {
             // Names without a schema mean the new one, for what is made, and first the new one for what is used.
-            self.path.set(&[schemaname]);
+            self.path.enter(schemaname);
         }
         for element in schema_elts {
             self.opt_statement(Some(element));

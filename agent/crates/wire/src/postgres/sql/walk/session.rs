@@ -162,9 +162,12 @@ impl Walk {
 
     /// The one setting whose value matters here: later statements of the string are read with it.
     fn set_search_path(&mut self, args: &[ast::Node]) {
+        // Any setting of that name forgets the path; whom `$user` and temporary objects mean stays known.
+        let before = self.path.clone();
         self.setting("search_path");
         let names: Vec<&str> = args.iter().filter_map(|arg| self.literal(arg)).collect();
         if names.len() == args.len() {
+            self.path = before;
             self.path.set(&names);
         }
     }
