@@ -209,7 +209,7 @@ section! {
         startup_timeout: Duration = Span { min: "100ms", max: "10m" }, Toml("\"30s\""), Live;
         /// How long connecting to a target may take.
         connect_timeout: Duration = Span { min: "100ms", max: "10m" }, Toml("\"10s\""), Live;
-        /// How long a connection may be silent on both sides before it is closed.
+        /// How long a connection may be silent on both sides before it is closed; up to a quarter of it may pass more.
         idle_timeout: Duration = Span { min: "1s", max: "365d" }, Toml("\"24h\""), Live;
         /// How long open connections may go on once the daemon is asked to stop.
         drain_timeout: Duration = Span { min: "0s", max: "1h" }, Toml("\"10s\""), Live;

@@ -35,6 +35,8 @@ pub(super) struct Driver {
     timers: Handle,
 }
 
+/// The alarm rings so often in `limits.idle_timeout`; to note the time of every message would cost more.
+const QUIET: u32 = 4;
 /// Happenings that a session takes in a row, at most, while others wait for its thread.
 const TURNS: u32 = 64;
 
@@ -77,22 +79,23 @@ impl Driver {
         self.connect_timeout = limits.connect_timeout;
         let startup_ends = Instant::now() + limits.startup_timeout;
         let mut bells = Bells::new(&self.timers, drain, startup_ends);
-        // Since the alarm last rang.
-        let mut active = false;
-        let (mut draining, mut turns) = (false, 0);
+        // Was there anything since the alarm last rang, and how often has it rung for nothing?
+        let (mut active, mut quiet) = (false, 0);
+        let (mut draining, mut turns) = (false, 0_u32);
         while !self.is_over() {
             match self.next(&mut bells, draining).await {
-                Happening::Tick if active && self.started => {
+                Happening::Tick if self.started && (active || quiet < QUIET - 1) => {
+                    quiet = if active { 0 } else { quiet + 1 };
                     active = false;
-                    bells.ring_after(limits.idle_timeout);
+                    bells.ring_after(limits.idle_timeout / QUIET);
                 }
-                Happening::Tick if Instant::now() < startup_ends => bells.ring_at(startup_ends),
-                Happening::Tick if !self.started => {
-                    self.desk.refused("TIMEOUT", "the client did not log in within `limits.startup_timeout`");
+                Happening::Tick if self.started => {
+                    self.desk.refused("TIMEOUT", "the connection was silent for `limits.idle_timeout`");
                     self.end_at_once().await;
                 }
+                Happening::Tick if Instant::now() < startup_ends => bells.ring_at(startup_ends),
                 Happening::Tick => {
-                    self.desk.refused("TIMEOUT", "the connection was silent for `limits.idle_timeout`");
+                    self.desk.refused("TIMEOUT", "the client did not log in within `limits.startup_timeout`");
                     self.end_at_once().await;
                 }
                 Happening::Drain => draining = true,
@@ -105,8 +108,8 @@ impl Driver {
                 self.end();
             }
             // Tokio does not count for us (see `Leg`): others on this thread get their turn.
-            turns += 1;
-            if turns % TURNS == 0 {
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(TURNS) {
                 tokio::task::yield_now().await;
             }
         }

@@ -131,3 +131,23 @@ fn a_client_that_hangs_up_leaves_no_session_behind() {
     drop(half);
     assert_eq!(rig.psql("planner", "select 'alive';").ok(), "alive\n");
 }
+
+/// Both alarms of a session: one that never logs in, and one that was let in and falls silent.
+#[test]
+fn silent_clients_are_let_go_with_a_row() {
+    let rig = Rig::start_with(&[("all.cedar", ALLOW_ALL)], |mut setup| {
+        setup.more = "[limits]\nstartup_timeout = \"500ms\"\nidle_timeout = \"1s\"\n".into();
+        setup
+    });
+    let mut never = std::net::TcpStream::connect(("127.0.0.1", port(&rig))).unwrap();
+    let mut silent = Raw::connect(port(&rig), &rig.database);
+    let mut said = Vec::new();
+    std::io::Read::read_to_end(&mut never, &mut said).unwrap();
+    assert!(String::from_utf8_lossy(&said).contains("57P01"), "{said:?}");
+    let told = silent.until_closed();
+    assert!(shows(&told, "57P01"), "{told:?}");
+    let rows = rig.rows_when(2, &["--agent", "planner", "--verdict", "deny"]);
+    assert!(rows.iter().all(|row| row.text("verb") == "TIMEOUT"), "{rows:?}");
+    assert!(rows.iter().any(|row| row.text("reason").contains("startup_timeout")), "{rows:?}");
+    assert!(rows.iter().any(|row| row.text("reason").contains("idle_timeout")), "{rows:?}");
+}

@@ -9,7 +9,9 @@
 //! are: ext4, xfs, tmpfs. Elsewhere the journal is written by system call. A disk that fails, or a file that someone cuts,
 //! still ends the process: governed processes have no network then.
 
-use memmap2::{Advice, MmapMut, MmapOptions};
+mod sys;
+
+use memmap2::{Advice, MmapMut};
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, FsType, TMPFS_MAGIC, XFS_SUPER_MAGIC, fstatfs};
 use std::fs::File;
@@ -33,7 +35,6 @@ impl Window {
     ///
     /// # Errors
     /// There is no room, or the file can't be mapped.
-    #[expect(unsafe_code, reason = "a mapping of a file has no safe form")]
     pub(super) fn open(file: &File, at: u64) -> io::Result<Option<Self>> {
         if !STEADY.contains(&fstatfs(file)?.filesystem_type()) {
             return Ok(None);
@@ -41,9 +42,7 @@ impl Window {
         let start = at - at % ALIGN;
         let (Ok(offset), Ok(length)) = (i64::try_from(start), i64::try_from(BYTES)) else { return Ok(None) };
         fallocate(file, FallocateFlags::empty(), offset, length)?;
-        // SAFETY: the file is ours alone: the spool's directory is locked and closed to others, and nothing here cuts
-        // a file that is mapped. Nobody else has this memory as a slice.
-        let map = unsafe { MmapOptions::new().offset(start).len(BYTES).map_mut(file)? };
+        let map = sys::map(file, start, BYTES)?;
         // Faults that would come one by one later. Older kernels don't know it: then they come one by one.
         drop(map.advise(Advice::PopulateWrite));
         Ok(Some(Self { map, start }))
