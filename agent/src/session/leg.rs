@@ -58,7 +58,7 @@ struct Waiting {
 /// What came of an attempt to read without waiting.
 enum Tried {
     Done(io::Result<Bytes>),
-    /// The kernel was asked, and has nothing.
+    /// The kernel was asked, and gave nothing.
     Nothing,
     /// The kernel was not even asked: it has not said that there is something since the last time.
     Silent,
@@ -124,6 +124,11 @@ impl Leg {
                         tried = Tried::Nothing;
                         return Err(error);
                     }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                        // Still readable: the caller comes again.
+                        tried = Tried::Nothing;
+                        return Ok(());
+                    }
                     Err(error) => {
                         tried = Tried::Done(Err(error));
                         return Ok(());
@@ -146,6 +151,7 @@ impl Leg {
                 self.waiting.write_to(&mut &*socket2::SockRef::from(&self.stream))
             });
             match written {
+                Ok(0) => return Poll::Ready(io::ErrorKind::WriteZero.into()),
                 Ok(written) => self.waiting.drop_written(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if let Err(error) = ready!(self.stream.poll_write_ready(cx)) {
