@@ -18,7 +18,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         }
         state.commit_sleeps = false;
         let waiters = std::mem::take(&mut state.waiters);
-        let files = state.journal.write().map(|()| state.journal.take_unsynced());
+        let files = state.journal.write_group().map(|()| state.journal.take_unsynced());
         drop(state);
 
         answer(waiters, files.and_then(|files| sync(&files)));

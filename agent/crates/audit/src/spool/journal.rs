@@ -104,10 +104,22 @@ impl Journal {
 
     /// Writes the buffer; it stays as it is if that fails.
     pub(super) fn write(&mut self) -> Result<(), SpoolError> {
+        self.write_by(Segment::append)
+    }
+
+    /// As [`Self::write`], when a flush follows at once.
+    pub(super) fn write_group(&mut self) -> Result<(), SpoolError> {
+        self.write_by(Segment::append_group)
+    }
+
+    fn write_by(
+        &mut self,
+        append: impl FnOnce(&mut Segment, &[u8]) -> std::io::Result<()>,
+    ) -> Result<(), SpoolError> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.current.append(&self.buffer) {
+        if let Err(error) = append(&mut self.current, &self.buffer) {
             self.failing = true;
             return Err(SpoolError::io(
                 format!("write the journal `{}`", self.current.path.display()),

@@ -15,6 +15,9 @@ const MAGIC: [u8; 8] = *b"ILKJRNL\x01";
 /// Bytes before the first record: magic, number u64, mark u64, salt u32, CRC-32 u32, all little-endian.
 pub(super) const HEADER: usize = 32;
 
+/// A window is worth opening for so many appends; groups may go past one before it is used.
+const SMALL_MIN: u32 = 16;
+
 /// A segment that is being written.
 pub(super) struct Segment {
     pub(super) number: u64,
@@ -27,6 +30,8 @@ pub(super) struct Segment {
     window: Option<Window>,
     /// Its file system takes windows.
     mappable: bool,
+    /// Appends since the window was opened, but for groups.
+    small: u32,
     pub(super) made: Instant,
     /// The newest block when the segment was made: rows that begin in it are only in newer ones.
     pub(super) mark: i64,
@@ -58,24 +63,44 @@ impl Segment {
             salt,
             window: None,
             mappable: true,
+            small: SMALL_MIN,
             made: Instant::now(),
             mark,
         })
     }
 
-    /// Appends records.
+    /// Appends records, by copying them if that is to be had.
     ///
     /// # Errors
     /// None of them counts as written.
     pub(super) fn append(&mut self, records: &[u8]) -> std::io::Result<()> {
-        let at = self.written;
-        let mapped = self.window.as_mut().is_some_and(|window| window.write(at, records));
-        if !mapped && self.mappable && Window::is_for(records.len()) {
-            self.window = Window::open(&self.file, at)?;
-            self.mappable = self.window.is_some();
-            return if self.mappable { self.append(records) } else { self.write(records) };
+        self.small += 1;
+        if self.copied(records) {
+            return self.wrote(records.len());
         }
-        if mapped { self.wrote(records.len()) } else { self.write(records) }
+        if self.mappable && self.small >= SMALL_MIN && Window::is_for(records.len()) {
+            self.small = 0;
+            self.window = Window::open(&self.file, self.written)?;
+            self.mappable = self.window.is_some();
+            if self.copied(records) {
+                return self.wrote(records.len());
+            }
+        }
+        self.write(records)
+    }
+
+    /// Appends a group of records that is flushed next. To flush a mapped page makes the next store into it fault, which
+    /// costs more than the one system call for all of them.
+    ///
+    /// # Errors
+    /// None of them counts as written.
+    pub(super) fn append_group(&mut self, records: &[u8]) -> std::io::Result<()> {
+        self.write(records)
+    }
+
+    fn copied(&mut self, records: &[u8]) -> bool {
+        let at = self.written;
+        self.window.as_mut().is_some_and(|window| window.write(at, records))
     }
 
     fn write(&mut self, records: &[u8]) -> std::io::Result<()> {
