@@ -26,28 +26,45 @@ pub fn scrub<'a>(text: &'a [u8], detectors: &Detectors) -> Cow<'a, [u8]> {
 
 type Found<'a> = (Range<usize>, Detector, &'a Redactor);
 
-/// Everything that is found, in order. Each detector looks only at what the ones before it have left.
+/// Rounds over what is left. A second one finds what the first one's finds have cut free; more are for texts made for it.
+const ROUNDS: usize = 4;
+
+/// Everything that is found, in order. Each detector looks only at what the ones before it have left; and since a find
+/// can cut free what another detector took for a part of something longer, all look again until nothing is found.
 fn found<'a>(text: &[u8], detectors: &'a Detectors) -> Vec<Found<'a>> {
     let mut all: Vec<Found<'a>> = Vec::new();
-    let mut ranges = Vec::new();
-    for (detector, redactor) in detectors.iter() {
-        let mut new: Vec<Found<'a>> = Vec::new();
-        let mut begin = 0;
-        let ends = all.iter().map(|(range, ..)| range.clone()).chain(std::iter::once(text.len()..text.len()));
-        for taken in ends {
-            ranges.clear();
-            find(*detector, text.get(begin..taken.start).unwrap_or_default(), &mut ranges);
-            new.extend(
-                ranges.iter().map(|range| (begin + range.start..begin + range.end, *detector, redactor)),
-            );
-            begin = taken.end;
+    for _ in 0..ROUNDS {
+        let before = all.len();
+        for (detector, redactor) in detectors.iter() {
+            let new = found_between(text, &all, *detector, redactor);
+            if !new.is_empty() {
+                all.extend(new);
+                all.sort_by_key(|(range, ..)| range.start);
+            }
         }
-        if !new.is_empty() {
-            all.append(&mut new);
-            all.sort_by_key(|(range, ..)| range.start);
+        if all.len() == before {
+            break;
         }
     }
     all
+}
+
+/// What one detector finds between the finds so far.
+fn found_between<'a>(
+    text: &[u8],
+    all: &[Found<'a>],
+    detector: Detector,
+    redactor: &'a Redactor,
+) -> Vec<Found<'a>> {
+    let (mut new, mut ranges, mut begin) = (Vec::new(), Vec::new(), 0);
+    let ends = all.iter().map(|(range, ..)| range.clone()).chain(std::iter::once(text.len()..text.len()));
+    for taken in ends {
+        ranges.clear();
+        find(detector, text.get(begin..taken.start).unwrap_or_default(), &mut ranges);
+        new.extend(ranges.iter().map(|range| (begin + range.start..begin + range.end, detector, redactor)));
+        begin = taken.end;
+    }
+    new
 }
 
 /// In brackets, so that what stands there can't join what is around it to something new.

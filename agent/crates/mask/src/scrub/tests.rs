@@ -135,3 +135,9 @@ proptest! {
         prop_assert!(matches!(scrub(text.as_bytes(), &Detectors::all()), Cow::Borrowed(_)), "{}", text);
     }
 }
+
+#[test]
+fn what_a_find_cuts_free_is_found_too() {
+    let text = "b.co@SG.AKIAIOSFODNN7EXAMPLE-AKIAIOSFODNN7EXAMPLE";
+    assert_eq!(scrubbed(text), "[email]-[api_key]");
+}
