@@ -139,7 +139,8 @@ fn many_names_times_many_names_are_bounded() {
         let (reading, took) = read(sql);
         assert_eq!(reading.meaning.certainty, Certainty::Opaque);
         assert!(reading.meaning.accesses.is_empty());
-        assert!(took < Duration::from_secs(20), "{took:?}");
+        // A guard against hanging, no measurement: every pair of these names would take far longer.
+        assert!(took < Duration::from_secs(60), "{took:?}");
     }
 }
 
