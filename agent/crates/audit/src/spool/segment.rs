@@ -4,6 +4,7 @@ use super::SpoolError;
 use super::window::Window;
 use crate::codec::{self, Bad, MARKER, Record};
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,13 +75,19 @@ impl Segment {
     /// # Errors
     /// None of them counts as written.
     pub(super) fn append(&mut self, records: &[u8]) -> std::io::Result<()> {
-        self.small += 1;
+        self.small = self.small.saturating_add(1);
         if self.copied(records) {
             return self.wrote(records.len());
         }
         if self.mappable && self.small >= SMALL_MIN && Window::is_for(records.len()) {
             self.small = 0;
-            self.window = Window::open(&self.file, self.written)?;
+            self.window = match Window::open(&self.file, self.written) {
+                // No room is no room; whatever else a mapping lacks, a system call may do without.
+                Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                    return Err(error);
+                }
+                opened => opened.unwrap_or_default(),
+            };
             self.mappable = self.window.is_some();
             if self.copied(records) {
                 return self.wrote(records.len());
