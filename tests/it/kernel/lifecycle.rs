@@ -7,8 +7,9 @@ use interlock::{
 use serde_json::json;
 use std::{
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener, TcpStream},
     os::{fd::AsFd, unix::fs::PermissionsExt},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 #[test]
@@ -76,6 +77,17 @@ fn a_restart_adopts_what_is_governed() {
     old.wait().unwrap();
 }
 
+/// Ends a thread that accepts connections, also when a test fails.
+struct Ends<'a>(&'a AtomicBool, SocketAddr);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+        // Wakes the thread, if it waits.
+        drop(TcpStream::connect(self.1));
+    }
+}
+
 #[test]
 fn programs_are_replaced_under_load_without_a_gap() {
     kernel_or_skip!();
@@ -93,16 +105,29 @@ fn programs_are_replaced_under_load_without_a_gap() {
              say(sorted(seen))"
         ),
     );
-    scene.v4.set_nonblocking(true).unwrap();
-    for _ in 0..5 {
-        drop(scene.kernel.take());
-        scene.kernel = Some(Kernel::open(scene.options.clone()).unwrap());
-        scene.publish();
-        super::scene::wait_until("a connection in between", || scene.v4.accept().is_ok());
-        while scene.v4.accept().is_ok() {}
-    }
-    child.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let seen = said(child).remove(0);
+    let listener = scene.v4.try_clone().unwrap();
+    let (arrived, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let ends = Ends(&over, listener.local_addr().unwrap());
+    let seen = std::thread::scope(|threads| {
+        let _ends = ends;
+        // All the time, and to the client's end: connections that nobody accepts would fill the listener's queue.
+        threads.spawn(|| {
+            while !over.load(Relaxed) {
+                if listener.accept().is_ok() {
+                    arrived.fetch_add(1, Relaxed);
+                }
+            }
+        });
+        for _ in 0..5 {
+            drop(scene.kernel.take());
+            scene.kernel = Some(Kernel::open(scene.options.clone()).unwrap());
+            scene.publish();
+            let before = arrived.load(Relaxed);
+            super::scene::wait_until("a connection in between", || arrived.load(Relaxed) > before);
+        }
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        said(child).remove(0)
+    });
     assert!(seen == json!(["EPERM", "ok"]) || seen == json!(["ok"]), "{seen}");
     service.set_nonblocking(true).unwrap();
     assert!(service.accept().is_err(), "not one connection went to the service itself");
