@@ -25,7 +25,7 @@ mod server;
 use super::frame::Inbound;
 use super::names::Names;
 use super::reply::{self, Expected, Kind, ReplyQueue, Severity};
-use super::sql::{Reading, Scope};
+use super::sql::{Reading, Recent, Scope};
 use super::startup::Login;
 use crate::{
     CancelKey, Command, Commands, Event, Interceptor, Limits, Meaning, Observation, OpEnd, OpId, Operation,
@@ -34,6 +34,7 @@ use crate::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 use lookup::Lookup;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Where the connection is.
@@ -163,6 +164,8 @@ pub(super) struct Machine {
     portals: Names<Portal>,
     cursors: Names<Arc<Meaning>>,
     settings: Settings,
+    /// What it read last; borrowed only while it reads.
+    recent: RefCell<Recent>,
     /// Number of the last request.
     seq: u64,
     last_op: u64,
@@ -213,6 +216,7 @@ impl Machine {
                 changed_in_transaction: false,
                 lookup: None,
             },
+            recent: RefCell::default(),
             seq: 0,
             last_op: 0,
             login_op: None,

@@ -10,6 +10,7 @@ mod cache;
 mod lexer;
 mod parse;
 mod path;
+mod recent;
 mod shape;
 mod walk;
 
@@ -18,7 +19,10 @@ mod tests;
 
 use crate::{Action, Limits, Meaning};
 use cache::{Cache, Found};
+use shape::Shape;
 use std::sync::Arc;
+
+pub use recent::Recent;
 
 /// Where a session's unqualified names are looked up.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -122,22 +126,47 @@ impl Reader {
     /// The text is read with `standard_conforming_strings` on and as UTF-8: where a session has it otherwise, its
     /// machine must not trust the reading.
     pub fn read(&self, scope: &Arc<Scope>, text: &[u8]) -> Arc<Reading> {
+        match self.find(scope, text) {
+            Ok(Found::Reading(reading, _)) => reading,
+            Ok(Found::Missing(shape)) => self.read_new(scope, text, shape),
+            Err(doubt) => Arc::new(unreadable(doubt)),
+        }
+    }
+
+    /// Looks for a reading made earlier; an error says why the text can't be read at all.
+    fn find(&self, scope: &Arc<Scope>, text: &[u8]) -> Result<Found, &'static str> {
         if text.len() > self.shared.bytes_max {
-            return Arc::new(unreadable("the statement is longer than `statement_bytes_max`"));
+            return Err("the statement is longer than `statement_bytes_max`");
         }
         // Before the cache: a constant that is not UTF-8 would be found by the shape of its statement.
         if std::str::from_utf8(text).is_err() {
-            return Arc::new(unreadable("the statement is not UTF-8"));
+            return Err("the statement is not UTF-8");
         }
-        match self.shared.cache.find(scope, text) {
-            Found::Reading(reading) => reading,
-            Found::Missing(shape) => {
-                let (reading, looked_at) = self.read_uncached(scope, text);
-                let reading = Arc::new(reading);
-                let shape = shape.filter(|shape| shape.kept_all(&looked_at) && shareable(&reading));
-                self.shared.cache.store(scope, text, shape, &reading);
+        Ok(self.shared.cache.find(scope, text))
+    }
+
+    fn read_new(&self, scope: &Arc<Scope>, text: &[u8], shape: Option<Shape>) -> Arc<Reading> {
+        let (reading, looked_at) = self.read_uncached(scope, text);
+        let reading = Arc::new(reading);
+        let shape = shape.filter(|shape| shape.kept_all(&looked_at) && shareable(&reading));
+        self.shared.cache.store(scope, text, shape, &reading);
+        reading
+    }
+
+    /// As [`Self::read`], for a session that often runs the same statements: it looks in its own recent ones first, and
+    /// remembers there what all sessions know.
+    pub fn read_again(&self, recent: &mut Recent, scope: &Arc<Scope>, text: &[u8]) -> Arc<Reading> {
+        if let Some(reading) = recent.find(scope, text).filter(|_| text.len() <= self.shared.bytes_max) {
+            return reading;
+        }
+        match self.find(scope, text) {
+            Ok(Found::Reading(reading, key)) => {
+                recent.remember(scope, (key, text), &reading);
                 reading
             }
+            // Not yet known: remembered when it comes a second time.
+            Ok(Found::Missing(shape)) => self.read_new(scope, text, shape),
+            Err(doubt) => Arc::new(unreadable(doubt)),
         }
     }
 

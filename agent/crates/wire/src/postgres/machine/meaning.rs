@@ -18,7 +18,7 @@ impl Machine {
             let scope = Arc::new(Scope { search_path: Vec::new(), user: "".into() });
             return self.shared.sql.read(&scope, &text);
         }
-        self.shared.sql.read(&self.settings.scope, &text)
+        self.shared.sql.read_again(&mut self.recent.borrow_mut(), &self.settings.scope, &text)
     }
 
     /// The text as the SQL reader takes it, UTF-8, or why it can't be had.

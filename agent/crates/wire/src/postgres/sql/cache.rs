@@ -24,8 +24,8 @@ const ACCESS_BYTES: usize = 128;
 /// What a look-up found.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// A reading made earlier.
-    Reading(Arc<Reading>),
+    /// A reading made earlier, and the text or the key of the shape that it is kept by.
+    Reading(Arc<Reading>, Arc<[u8]>),
     /// Nothing; the shape is where the reading may be stored for its like.
     Missing(Option<Shape>),
 }
@@ -71,12 +71,12 @@ impl Cache {
 
     /// A reading of exactly this text in an equal scope, or of another text of its shape.
     pub(super) fn find(&self, scope: &Arc<Scope>, text: &[u8]) -> Found {
-        if let Some(reading) = lookup(&self.exact, self.hash(scope, text), scope, text) {
-            return Found::Reading(reading);
+        if let Some((reading, key)) = lookup(&self.exact, self.hash(scope, text), scope, text) {
+            return Found::Reading(reading, key);
         }
         let Some(shape) = shape::of(text) else { return Found::Missing(None) };
         match lookup(&self.shapes, self.hash(scope, &shape.key), scope, &shape.key) {
-            Some(reading) => Found::Reading(reading),
+            Some((reading, key)) => Found::Reading(reading, key),
             None => Found::Missing(Some(shape)),
         }
     }
@@ -131,21 +131,26 @@ fn shard(shards: &[RwLock<Shard>], hash: u64) -> Option<&RwLock<Shard>> {
     shards.get((hash >> 32) as usize % SHARDS)
 }
 
-fn lookup(shards: &[RwLock<Shard>], hash: u64, scope: &Arc<Scope>, text: &[u8]) -> Option<Arc<Reading>> {
+fn lookup(
+    shards: &[RwLock<Shard>],
+    hash: u64,
+    scope: &Arc<Scope>,
+    text: &[u8],
+) -> Option<(Arc<Reading>, Arc<[u8]>)> {
     let lock = shard(shards, hash)?;
     let old = {
         let shard = lock.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = shard.young.find(hash, |entry| entry.is(scope, text)) {
-            return Some(Arc::clone(&entry.reading));
+            return Some((Arc::clone(&entry.reading), Arc::clone(&entry.text)));
         }
         shard.old.find(hash, |entry| entry.is(scope, text))?.clone()
     };
-    let reading = Arc::clone(&old.reading);
+    let found = (Arc::clone(&old.reading), Arc::clone(&old.text));
     // Whoever holds the lock will not mind; the next use tries again.
     if let Ok(mut shard) = lock.try_write() {
         shard.insert(old);
     }
-    Some(reading)
+    Some(found)
 }
 
 impl Shard {

@@ -45,7 +45,12 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) const fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, operator_bytes: 0 }
+        Self::at(text, 0)
+    }
+
+    /// The tokens from `start` on, where one begins or ends.
+    pub(super) const fn at(text: &'a [u8], start: usize) -> Self {
+        Self { text, at: start, operator_bytes: 0 }
     }
 
     /// The byte `ahead` of the current one; 0 past the end.

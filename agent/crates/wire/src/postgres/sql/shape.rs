@@ -70,6 +70,43 @@ pub(super) fn of(text: &[u8]) -> Option<Shape> {
     replaced.then_some(shape)
 }
 
+/// Has `text` the shape of that key? Then `of` would make the same key of it, or none where it holds a mark; a key
+/// without a mark is a text of its own.
+///
+/// What stands between the constants is compared byte by byte, the constants are scanned: the lexer looks at nothing
+/// before a token and, in what is equal, at no more of a constant than the byte it begins with.
+pub(super) fn fits(key: &[u8], text: &[u8]) -> bool {
+    if text.len() > BYTES_MAX {
+        return key == text;
+    }
+    fits_from(key, text, 0).is_some()
+}
+
+fn fits_from(mut key: &[u8], text: &[u8], mut at: usize) -> Option<()> {
+    while let Some(mark) = memchr::memchr(MARK, key) {
+        let (piece, rest) = key.split_at_checked(mark)?;
+        let (&[_, class], rest) = rest.split_first_chunk::<2>()?;
+        let after = at + piece.len();
+        (text.get(at..after)? == piece).then_some(())?;
+        at = constant_end(text, after, class)?;
+        key = rest;
+    }
+    (text.get(at..)? == key).then_some(())
+}
+
+/// The end of the constant of that class that begins at `start`.
+fn constant_end(text: &[u8], start: usize, class: u8) -> Option<usize> {
+    let token = Lexer::at(text, start).next().filter(|token| token.start == start)?;
+    let constant = text.get(start..token.end)?;
+    let same = match (token.kind, class) {
+        (Kind::Text, b's') => constant.is_ascii() && memchr::memchr(MARK, constant).is_none(),
+        // A point may belong to what is before it.
+        (Kind::Number, _) => constant.first() != Some(&b'.') && number_class(constant) == Some(class),
+        _ => false,
+    };
+    same.then_some(token.end)
+}
+
 fn word(text: &[u8], token: Token) -> &[u8] {
     text.get(token.start..token.end).unwrap_or_default()
 }
@@ -107,6 +144,12 @@ fn is_kept(text: &[u8], before: [Option<Token>; 2], token: Token) -> bool {
     is(last, &["limit", "first", "next"])
         || last.is_some_and(|last| last.kind == Kind::Symbol(b'('))
             && is(earlier, &["float", "localtime", "localtimestamp", "current_time", "current_timestamp"])
+}
+
+/// The key of the shape of `text`.
+#[cfg(test)]
+pub(super) fn key_of(text: &[u8]) -> Option<Vec<u8>> {
+    of(text).map(|shape| shape.key)
 }
 
 #[cfg(test)]
