@@ -48,12 +48,12 @@ impl Sessions {
     /// Serves one accepted connection to its end.
     pub async fn serve(self, client: TcpStream, caller: Caller, explicit: Option<String>) {
         let live = self.live.load_full();
-        let subject = record::Subject::new(&self.host, &caller);
+        let recorder = record::Recorder::new(&self.host, &caller);
         let placed = place::place(&self, &live, &caller, explicit.as_deref());
         let (target, upstream) = match placed {
             Ok(placed) => placed,
             Err(refusal) => {
-                self.refuse_connection(&subject, &refusal);
+                self.refuse_connection(&recorder, &refusal);
                 leg::reset(&client);
                 return;
             }
@@ -64,14 +64,14 @@ impl Sessions {
             Ok(guard) => guard,
             Err(full) => {
                 let reason = format!("{full}; raise `limits.connections` or `limits.connections_per_agent`");
-                self.refuse_connection(&subject, &place::Refusal { target: target.name.clone(), reason });
+                self.refuse_connection(&recorder, &place::Refusal { target: target.name.clone(), reason });
                 leg::reset(&client);
                 return;
             }
         };
         let Some(protocol) = wire::registry::by_name(target.protocol) else { return };
-        let subject = subject.at(&target.name, protocol.name());
-        let desk = desk::Desk::new(self.clone(), subject, caller, guard.session());
+        let recorder = recorder.at(&target.name, protocol.name());
+        let desk = desk::Desk::new(self.clone(), recorder, caller, guard.session());
         let machine = protocol.begin(&live.options);
         let driver = drive::Driver::new(client, upstream, machine, desk, protocol, self.timers.clone());
         tokio::task::unconstrained(driver.run(limits, self.drain.clone())).await;
@@ -79,10 +79,10 @@ impl Sessions {
     }
 
     /// A connection that goes nowhere still leaves its row.
-    fn refuse_connection(&self, subject: &record::Subject, refusal: &place::Refusal) {
+    fn refuse_connection(&self, recorder: &record::Recorder, refusal: &place::Refusal) {
         self.registry.counts.denied();
-        let subject = subject.clone().at(&refusal.target, "");
-        let row = subject.refusal("CONNECT", wire::Action::Connect, &refusal.reason);
+        let recorder = recorder.clone().at(&refusal.target, "");
+        let row = recorder.refusal("CONNECT", wire::Action::Connect, &refusal.reason);
         if let Err(error) = self.spool.record(row) {
             tracing::error!(%error, reason = refusal.reason, "a refused connection could not be recorded");
         }

@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     };
     let (count, rounds): (u64, u32) = (rows.parse()?, rounds.parse()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let rows: Vec<Row> = (0..count).map(row).collect::<Result<_>>()?;
+    let rows = ordinary_rows(count)?;
     // Makes the table that both are measured with.
     once(&runtime, &config(url, TEMPLATE), rows.get(..1).unwrap_or_default(), true)?;
     let (mut pipeline, mut shipping, mut inserter) = (Vec::new(), Vec::new(), Vec::new());
@@ -63,14 +63,27 @@ fn config(url: &str, database: &str) -> SinkConfig {
     }
 }
 
-/// An ordinary row, different for each number.
-fn row(number: u64) -> Result<Row> {
+/// Ordinary rows, each different, of three sessions.
+fn ordinary_rows(count: u64) -> Result<Vec<Row>> {
+    let sessions: Vec<Row> =
+        ["planner", "executor", "reporter"].into_iter().map(first).collect::<Result<_>>()?;
+    sessions.iter().cycle().zip(0..count).map(|(session, number)| row(session, number)).collect()
+}
+
+/// The row that all of an agent's are made like.
+fn first(agent: &str) -> Result<Row> {
     let text = r#"{"host":"db-host-1","cgroup":"/agents.slice/planner.service","pid":7123,"uid":1000,"exe":"/usr/bin/python3",
         "task":"nightly","session":"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b","target":"shop-db",
         "destination":"::ffff:127.0.0.1","destination_port":5432,"boundary":"transparent","protocol":"postgres",
         "user":"app","database":"shop","verb":"SELECT","resources":["read table shop-db/shop/public/orders"],
         "certainty":"exact","verdict":"forward","action":"read","policies":["planner-reads"],
         "reason":"permitted by `planner-reads`","end":"done"}"#;
+    let mut row = render::read_json(text)?;
+    row.subject.edit().agent = agent.into();
+    Ok(row)
+}
+
+fn row(like: &Row, number: u64) -> Result<Row> {
     let time = 1_770_000_000_000_000 + i64::try_from(number)? * 137;
     let statement = format!(
         "SELECT id, total FROM orders WHERE customer = {} AND total > 10.5 ORDER BY id",
@@ -79,17 +92,12 @@ fn row(number: u64) -> Result<Row> {
     Ok(Row {
         id: next_id(time),
         time,
-        agent: ["planner", "executor", "reporter"]
-            .get(number as usize % 3)
-            .copied()
-            .unwrap_or_default()
-            .into(),
         sequence: number,
         statement_bytes: statement.len() as u64,
         statement,
         fingerprint: 0x1234_5678_9abc_def0,
         decision_ns: 200 + number % 300,
-        ..render::read_json(text)?
+        ..like.clone()
     })
 }
 
@@ -193,7 +201,7 @@ struct Plain<'a> {
 }
 
 fn plain(row: &Row) -> Plain<'_> {
-    let destination = match row.destination.ip() {
+    let destination = match row.subject.destination.ip() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,
     };
@@ -201,22 +209,22 @@ fn plain(row: &Row) -> Plain<'_> {
     Plain {
         id: row.id.as_u64_pair(),
         time: row.time,
-        host: &row.host,
-        agent: &row.agent,
-        cgroup: &row.cgroup,
-        pid: row.pid,
-        uid: row.uid,
-        exe: &row.exe,
-        task: &row.task,
-        session: row.session.as_u64_pair(),
+        host: &row.subject.host,
+        agent: &row.subject.agent,
+        cgroup: &row.subject.cgroup,
+        pid: row.subject.pid,
+        uid: row.subject.uid,
+        exe: &row.subject.exe,
+        task: &row.subject.task,
+        session: row.subject.session.as_u64_pair(),
         sequence: row.sequence,
-        target: &row.target,
+        target: &row.subject.target,
         destination: destination.octets(),
-        destination_port: row.destination.port(),
+        destination_port: row.subject.destination.port(),
         boundary: 1,
-        protocol: &row.protocol,
-        user: &row.user,
-        database: &row.database,
+        protocol: &row.subject.protocol,
+        user: &row.subject.user,
+        database: &row.subject.database,
         action: 2,
         verb: &row.verb,
         resources: row.resources.iter().map(AsRef::as_ref).collect(),

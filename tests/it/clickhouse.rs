@@ -66,22 +66,23 @@ fn row(number: u64) -> Row {
         "verdict":"forward","action":"read","policies":["planner-reads"],"reason":"permitted by planner-reads","end":"done"}"#;
     let time = 1_770_000_000_000_000 + i64::try_from(number).unwrap() * 60_000_000;
     let statement = format!("SELECT total FROM orders WHERE id = {number}");
+    let mut row = render::read_json(text).unwrap();
+    row.subject.edit().agent = ["planner", "executor"][number as usize % 2].into();
     Row {
         id: next_id(time),
         time,
-        agent: ["planner", "executor"][number as usize % 2].into(),
         sequence: number,
         statement_bytes: statement.len() as u64,
         statement,
-        ..render::read_json(text).unwrap()
+        ..row
     }
 }
 
 /// Rows that are as odd as rows can be.
 fn odd_rows() -> Vec<Row> {
     let mut rows: Vec<Row> = (0..8).map(row).collect();
-    rows[0].destination = "[2001:db8::ff:1]:65535".parse().unwrap();
-    rows[0].agent = "häuptling 𓀀 \u{202e}".into();
+    rows[0].subject.edit().destination = "[2001:db8::ff:1]:65535".parse().unwrap();
+    rows[0].subject.edit().agent = "häuptling 𓀀 \u{202e}".into();
     rows[1].statement = "naïve '\\'' \\N \\ \0 \u{1b}[2J\r\n\t ` \" % _ ?".to_owned();
     rows[1].binds = vec![None, Some(String::new()), Some("NULL".to_owned()), Some("\0é\n".to_owned()), None];
     rows[2].statement = "x".repeat(200_000);
@@ -98,8 +99,8 @@ fn odd_rows() -> Vec<Row> {
         error: "nö".into(),
         ..Outcome::default()
     };
-    rows[5].destination = "0.0.0.0:0".parse().unwrap();
-    rows[5].pid = u32::MAX;
+    rows[5].subject.edit().destination = "0.0.0.0:0".parse().unwrap();
+    rows[5].subject.edit().pid = u32::MAX;
     rows[6].time = 0;
     rows[7].statement = String::new();
     rows[7].resources = std::sync::Arc::from([]);

@@ -1,7 +1,7 @@
 //! Decides the questions of one session and records them: no operation is released without a ruling and a row.
 
 use super::Sessions;
-use super::record::{Subject, micros_now};
+use super::record::{Recorder, micros_now};
 use super::registry::Entry;
 use crate::config::Durable;
 use crate::identity::Caller;
@@ -21,7 +21,7 @@ use wire::{
 /// The desk of one session.
 pub(super) struct Desk {
     sessions: Sessions,
-    subject: Subject,
+    recorder: Recorder,
     caller: Caller,
     entry: Arc<Entry>,
     who: Principal,
@@ -49,7 +49,7 @@ pub(super) struct Waiting {
 }
 
 impl Desk {
-    pub(super) fn new(sessions: Sessions, subject: Subject, caller: Caller, entry: Arc<Entry>) -> Self {
+    pub(super) fn new(sessions: Sessions, recorder: Recorder, caller: Caller, entry: Arc<Entry>) -> Self {
         let who = Principal::new(
             Arc::clone(&caller.agent),
             caller.cgroup.to_string(),
@@ -58,17 +58,18 @@ impl Desk {
             caller.uid,
         )
         .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()));
-        let at = Place::new(Arc::clone(subject.target()), Arc::clone(subject.database()));
-        Self { sessions, subject, caller, entry, who, at, running: HashMap::default() }
+        let at = place_of(&recorder);
+        Self { sessions, recorder, caller, entry, who, at, running: HashMap::default() }
     }
 
     pub(super) fn logs_in(&mut self, user: &str, database: &str) {
-        self.subject.logs_in(user, database);
-        self.at = Place::new(Arc::clone(self.subject.target()), Arc::clone(self.subject.database()));
+        self.recorder.logs_in(user, database);
+        self.at = place_of(&self.recorder);
     }
 
     pub(super) fn cancel_key(&self, key: wire::CancelKey) {
-        self.sessions.registry.remember(&self.entry, self.subject.session, self.subject.target(), key);
+        let subject = self.recorder.subject();
+        self.sessions.registry.remember(&self.entry, subject.session, &subject.target, key);
     }
 
     /// Rules on a question and sees to its row.
@@ -96,7 +97,7 @@ impl Desk {
 
     /// An agent may interrupt its own operations: that takes nothing that it could not do by hanging up.
     fn rule_on_cancel(&self, key: &wire::CancelKey) -> Ruling {
-        let target = self.subject.target();
+        let target = &self.recorder.subject().target;
         let owner = self.sessions.registry.owner(target, key);
         let (effect, policy, reason) = match owner {
             Some((agent, session)) if agent == self.caller.agent => {
@@ -126,7 +127,7 @@ impl Desk {
             return Decided::Now(question.answer(Verdict::Forward).0);
         }
         let keep = &live.config.audit;
-        let row = self.subject.operation(question.op(), ruling, (Recorded::Forward, took), keep);
+        let row = self.recorder.operation(question.op(), ruling, (Recorded::Forward, took), keep);
         let durable = match live.config.audit.durable {
             Durable::Writes => changes_something(&question.op().meaning.accesses),
             Durable::All => true,
@@ -173,7 +174,7 @@ impl Desk {
     fn deny(&mut self, live: &Live, question: Question, ruling: &Ruling, took: (i64, u64)) -> Answer {
         self.sessions.registry.counts.denied();
         let keep = &live.config.audit;
-        let row = self.subject.operation(question.op(), ruling, (Recorded::Deny, took), keep);
+        let row = self.recorder.operation(question.op(), ruling, (Recorded::Deny, took), keep);
         if let Err(error) = self.sessions.spool.record(row) {
             tracing::error!(%error, reason = %ruling.reason, "a refused operation could not be recorded");
         }
@@ -216,11 +217,16 @@ impl Desk {
     /// The session is ended from here for a reason that is no operation's.
     pub(super) fn refused(&mut self, verb: &str, reason: &str) {
         self.sessions.registry.counts.denied();
-        let row = self.subject.refusal(verb, Action::Unknown, reason);
+        let row = self.recorder.refusal(verb, Action::Unknown, reason);
         if let Err(error) = self.sessions.spool.record(row) {
             tracing::error!(%error, reason, "the end of a session could not be recorded");
         }
     }
+}
+
+fn place_of(recorder: &Recorder) -> Place {
+    let subject = recorder.subject();
+    Place::new(Arc::clone(&subject.target), Arc::clone(&subject.database))
 }
 
 /// The ruling on an operation that people would have to approve, where they can't.

@@ -2,42 +2,24 @@
 
 use crate::config::{Audit, Scrub};
 use crate::identity::Caller;
-use audit::{Boundary, Outcome, Row, Verdict};
+use audit::{Outcome, Row, Subject, SubjectFields, Verdict};
 use mask::{Detector, Detectors, Redactor};
 use policy::Ruling;
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use uuid::Uuid;
 use wire::{Action, Certainty, Operation};
 
-/// The part of a row that a session's rows share.
+/// Makes the rows of one session.
 #[derive(Clone, Debug)]
-pub(super) struct Subject {
-    host: Arc<str>,
-    agent: Arc<str>,
-    cgroup: Arc<str>,
-    pid: u32,
-    uid: u32,
-    exe: Arc<str>,
-    task: Arc<str>,
-    pub(super) session: Uuid,
+pub(super) struct Recorder {
+    subject: Subject,
     sequence: u64,
-    target: Arc<str>,
-    destination: SocketAddr,
-    boundary: Boundary,
-    protocol: Arc<str>,
-    user: Arc<str>,
-    database: Arc<str>,
-    nothing: Arc<str>,
-    no_list: Arc<[Arc<str>]>,
 }
 
-impl Subject {
+impl Recorder {
     pub(super) fn new(host: &Arc<str>, caller: &Caller) -> Self {
-        let nothing: Arc<str> = "".into();
-        Self {
+        let subject = Subject::new(SubjectFields {
             host: Arc::clone(host),
             agent: Arc::clone(&caller.agent),
             cgroup: Arc::clone(&caller.cgroup),
@@ -46,78 +28,52 @@ impl Subject {
             exe: Arc::clone(&caller.exe),
             task: Arc::clone(&caller.task),
             session: audit::next_id(micros_now()),
-            sequence: 0,
-            target: Arc::clone(&nothing),
             destination: caller.destination,
             boundary: caller.boundary,
-            protocol: Arc::clone(&nothing),
-            user: Arc::clone(&nothing),
-            database: Arc::clone(&nothing),
-            nothing,
-            no_list: Arc::new([]),
-        }
+            ..SubjectFields::default()
+        });
+        Self { subject, sequence: 0 }
     }
 
-    pub(super) fn at(self, target: &str, protocol: &str) -> Self {
-        Self { target: target.into(), protocol: protocol.into(), ..self }
+    pub(super) fn at(mut self, target: &str, protocol: &str) -> Self {
+        let subject = self.subject.edit();
+        subject.target = target.into();
+        subject.protocol = protocol.into();
+        self
     }
 
     pub(super) fn logs_in(&mut self, user: &str, database: &str) {
-        self.user = user.into();
-        self.database = database.into();
+        let subject = self.subject.edit();
+        subject.user = user.into();
+        subject.database = database.into();
     }
 
-    pub(super) fn target(&self) -> &Arc<str> {
-        &self.target
+    /// Whose rows they are.
+    pub(super) const fn subject(&self) -> &Subject {
+        &self.subject
     }
 
-    pub(super) fn database(&self) -> &Arc<str> {
-        &self.database
-    }
-
-    fn row(&self, time: i64) -> Row {
+    /// The row of something refused that never became an operation.
+    pub(super) fn refusal(&self, verb: &str, action: Action, reason: &str) -> Row {
+        let time = micros_now();
         Row {
             id: audit::next_id(time),
             time,
-            host: Arc::clone(&self.host),
-            agent: Arc::clone(&self.agent),
-            cgroup: Arc::clone(&self.cgroup),
-            pid: self.pid,
-            uid: self.uid,
-            exe: Arc::clone(&self.exe),
-            task: Arc::clone(&self.task),
-            session: self.session,
+            subject: self.subject.clone(),
             sequence: self.sequence,
-            target: Arc::clone(&self.target),
-            destination: self.destination,
-            boundary: self.boundary,
-            protocol: Arc::clone(&self.protocol),
-            user: Arc::clone(&self.user),
-            database: Arc::clone(&self.database),
-            action: Action::Unknown,
-            verb: Arc::clone(&self.nothing),
-            resources: Arc::clone(&self.no_list),
+            action,
+            verb: verb.into(),
+            resources: Arc::new([]),
             statement: String::new(),
             statement_bytes: 0,
             fingerprint: 0,
             binds: Vec::new(),
             certainty: Certainty::Opaque,
             verdict: Verdict::Deny,
-            policies: Arc::clone(&self.no_list),
-            reason: Arc::clone(&self.nothing),
-            decision_ns: 0,
-            outcome: Outcome::default(),
-        }
-    }
-
-    /// The row of something refused that never became an operation.
-    pub(super) fn refusal(&self, verb: &str, action: Action, reason: &str) -> Row {
-        Row {
-            verb: verb.into(),
-            action,
+            policies: Arc::new([]),
             reason: reason.into(),
+            decision_ns: 0,
             outcome: Outcome::refused(),
-            ..self.row(micros_now())
         }
     }
 
@@ -134,6 +90,10 @@ impl Subject {
         let outcome = if verdict == Verdict::Deny { Outcome::refused() } else { Outcome::default() };
         let binds = if ruling.record_binds { self.binds(op, keep) } else { Vec::new() };
         Row {
+            id: audit::next_id(time),
+            time,
+            subject: self.subject.clone(),
+            sequence: self.sequence,
             action: meaning.action,
             verb: Arc::clone(&meaning.verb),
             resources: Arc::clone(&ruling.resources),
@@ -147,7 +107,6 @@ impl Subject {
             reason: Arc::clone(&ruling.reason),
             decision_ns,
             outcome,
-            ..self.row(time)
         }
     }
 

@@ -41,7 +41,7 @@ fn both_stores_answer_alike() {
         (Filter { since: Some(time + 60_000_000), until: Some(time + 120_000_000), ..Filter::default() }, 2),
         (
             Filter {
-                session: Some(row(1).session),
+                session: Some(row(1).subject.session),
                 target: Some("shop-db".to_owned()),
                 user: Some("app".to_owned()),
                 ..Filter::default()

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! record  = FF F5 | kind u8 | version u8 | body length u32 LE | CRC-32 u32 LE | body
-//! asked   : every `Asked` column in the order of COLUMNS
+//! asked   : every `Subject` column in the order of COLUMNS, then every `Asked` column
 //! ended   : the id, then every `Ended` column
-//! whole   : every column
+//! whole   : as asked, then every `Ended` column
 //! ```
+//! Version 1 had the `Subject` and `Asked` columns in one order, that of COLUMNS.
+//!
 //! The two marker bytes can't occur in UTF-8, and the CRC starts from the segment's random salt: no text that an
 //! agent sends can pass for a record. Numbers are LEB128, ids and addresses fixed, texts and lists carry a length.
 
@@ -22,8 +24,10 @@ use bytes::{Reader, put_bytes, put_number};
 
 /// What a record begins with.
 pub(crate) const MARKER: [u8; 2] = [0xff, 0xf5];
-/// Version of the column list that the bodies follow.
-const VERSION: u8 = 1;
+/// Version of the column lists that the bodies follow.
+const VERSION: u8 = 2;
+/// The oldest version that is read.
+const VERSION_MIN: u8 = 1;
 /// Bytes before the body.
 pub(crate) const HEAD: usize = 12;
 /// Largest body that is written or believed.
@@ -57,20 +61,23 @@ pub(crate) enum Bad {
 
 /// Appends the record of an asked operation.
 pub(crate) fn put_asked(out: &mut Vec<u8>, salt: u32, row: &Row) {
-    put(out, salt, ASKED, |out| put_part(out, row, Some(Part::Asked)));
+    put(out, salt, ASKED, |out| put_begin(out, row));
 }
 
 /// Appends the record of an operation's end.
 pub(crate) fn put_ended(out: &mut Vec<u8>, salt: u32, row: &Row) {
     put(out, salt, ENDED, |out| {
         out.extend_from_slice(row.id.as_bytes());
-        put_part(out, row, Some(Part::Ended));
+        put_columns(out, row, &LISTS.ended);
     });
 }
 
 /// Appends the record of an operation with its end.
 pub(crate) fn put_whole(out: &mut Vec<u8>, salt: u32, row: &Row) {
-    put(out, salt, WHOLE, |out| put_part(out, row, None));
+    put(out, salt, WHOLE, |out| {
+        put_begin(out, row);
+        put_columns(out, row, &LISTS.ended);
+    });
 }
 
 /// Rewrites the CRC of one whole record for another segment's salt. False if it is not one.
@@ -120,28 +127,29 @@ pub(crate) fn read(bytes: &[u8], salt: u32) -> Result<(Record, usize), Bad> {
         return Err(Bad::Damaged);
     }
     let size = HEAD + length;
-    if version != VERSION {
+    if !(VERSION_MIN..=VERSION).contains(&version) {
         return Err(Bad::Version(size));
     }
-    let record = read_body(kind, body).ok_or(Bad::Damaged)?;
+    let record = read_body(kind, version, body).ok_or(Bad::Damaged)?;
     Ok((record, size))
 }
 
-fn read_body(kind: u8, body: &[u8]) -> Option<Record> {
+fn read_body(kind: u8, version: u8, body: &[u8]) -> Option<Record> {
     let mut reader = Reader::new(body);
     let mut row = Box::new(Row::blank());
     let record = match kind {
         ASKED => {
-            read_part(&mut reader, &mut row, Some(Part::Asked))?;
+            read_begin(&mut reader, &mut row, version)?;
             Record::Asked(row)
         }
         ENDED => {
             let id = Uuid::from_bytes(reader.array()?);
-            read_part(&mut reader, &mut row, Some(Part::Ended))?;
+            read_columns(&mut reader, &mut row, &LISTS.ended)?;
             Record::Ended(id, row)
         }
         WHOLE => {
-            read_part(&mut reader, &mut row, None)?;
+            read_begin(&mut reader, &mut row, version)?;
+            read_columns(&mut reader, &mut row, &LISTS.ended)?;
             Record::Whole(row)
         }
         _ => return None,
@@ -149,19 +157,46 @@ fn read_body(kind: u8, body: &[u8]) -> Option<Record> {
     reader.is_empty().then_some(record)
 }
 
-/// The columns of one part, or of both. They stand in this order.
-fn columns(part: Option<Part>) -> &'static [Column] {
-    static PARTS: LazyLock<(&[Column], &[Column])> =
-        LazyLock::new(|| COLUMNS.split_at(COLUMNS.partition_point(|column| column.part == Part::Asked)));
-    match part {
-        None => COLUMNS,
-        Some(Part::Asked) => PARTS.0,
-        Some(Part::Ended) => PARTS.1,
-    }
+type List = Vec<&'static Column>;
+
+/// Columns as records hold them, in order.
+struct Lists {
+    subject: List,
+    asked: List,
+    ended: List,
+    /// Version 1: `subject` and `asked` in one.
+    mixed: List,
 }
 
-fn put_part(out: &mut Vec<u8>, row: &Row, part: Option<Part>) {
-    for column in columns(part) {
+static LISTS: LazyLock<Lists> = LazyLock::new(|| {
+    let of = |parts: &[Part]| COLUMNS.iter().filter(|column| parts.contains(&column.part)).collect();
+    Lists {
+        subject: of(&[Part::Subject]),
+        asked: of(&[Part::Asked]),
+        ended: of(&[Part::Ended]),
+        mixed: of(&[Part::Subject, Part::Asked]),
+    }
+});
+
+fn put_begin(out: &mut Vec<u8>, row: &Row) {
+    out.extend_from_slice(row.subject.encoded(|| {
+        let mut encoded = Vec::new();
+        put_columns(&mut encoded, row, &LISTS.subject);
+        encoded
+    }));
+    put_columns(out, row, &LISTS.asked);
+}
+
+fn read_begin(reader: &mut Reader<'_>, row: &mut Row, version: u8) -> Option<()> {
+    if version == 1 {
+        return read_columns(reader, row, &LISTS.mixed);
+    }
+    read_columns(reader, row, &LISTS.subject)?;
+    read_columns(reader, row, &LISTS.asked)
+}
+
+fn put_columns(out: &mut Vec<u8>, row: &Row, columns: &[&Column]) {
+    for column in columns {
         match &column.access {
             Access::Uuid(get, _) => out.extend_from_slice(get(row).as_bytes()),
             Access::Time(get, _) => out.extend_from_slice(&get(row).to_le_bytes()),
@@ -194,8 +229,8 @@ fn put_part(out: &mut Vec<u8>, row: &Row, part: Option<Part>) {
     }
 }
 
-fn read_part(reader: &mut Reader<'_>, row: &mut Row, part: Option<Part>) -> Option<()> {
-    for column in columns(part) {
+fn read_columns(reader: &mut Reader<'_>, row: &mut Row, columns: &[&Column]) -> Option<()> {
+    for column in columns {
         match &column.access {
             Access::Uuid(_, set) => set(row, Uuid::from_bytes(reader.array()?)),
             Access::Time(_, set) => set(row, i64::from_le_bytes(reader.array()?)),

@@ -14,18 +14,20 @@ mod tests;
 pub struct Column {
     /// Its name everywhere.
     pub name: &'static str,
-    /// Whether it is known when the operation is asked or only when it has ended.
+    /// Which part of the row it belongs to.
     pub part: Part,
     /// Its type and how it is read from and put into a [`Row`].
     pub(crate) access: Access,
 }
 
-/// When a column is known. The journal writes the two parts as two records.
+/// The parts of a row. The journal writes the first two as one record and the last as another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Part {
-    /// When the operation is asked.
+    /// What all rows of a session share: [`crate::Subject`].
+    Subject,
+    /// Known when the operation is asked.
     Asked,
-    /// When it has ended.
+    /// Known when it has ended.
     Ended,
 }
 
@@ -104,8 +106,25 @@ macro_rules! shared {
     };
 }
 
+macro_rules! subject {
+    (copied $kind:ident $name:literal $field:ident) => {
+        Column {
+            name: $name,
+            part: Part::Subject,
+            access: Access::$kind(|row| row.subject.$field, |row, value| row.subject.edit().$field = value),
+        }
+    };
+    (shared $kind:ident $name:literal $field:ident) => {
+        Column {
+            name: $name,
+            part: Part::Subject,
+            access: Access::$kind(|row| &row.subject.$field, |row, value| row.subject.edit().$field = value),
+        }
+    };
+}
+
 macro_rules! word {
-    ($word:ident $part:ident $name:literal $kind:literal $($field:ident).+) => {
+    ($word:ident $part:ident $name:literal $kind:literal $($field:ident $(($edit:ident))?).+) => {
         Column {
             name: $name,
             part: Part::$part,
@@ -115,7 +134,7 @@ macro_rules! word {
                 word: |row| row.$($field).+.word(),
                 set: |row, code| match $word::of_code(code) {
                     Some(value) => {
-                        row.$($field).+ = value;
+                        row.$($field $(.$edit())?).+ = value;
                         true
                     }
                     None => false,
@@ -131,30 +150,33 @@ macro_rules! word {
 pub static COLUMNS: &[Column] = &[
     copied!(Uuid Asked "id" id),
     copied!(Time Asked "time" time),
-    shared!(Low Asked "host" host),
-    shared!(Low Asked "agent" agent),
-    shared!(Low Asked "cgroup" cgroup),
-    copied!(U32 Asked "pid" pid),
-    copied!(U32 Asked "uid" uid),
-    shared!(Low Asked "exe" exe),
-    shared!(Low Asked "task" task),
-    copied!(Uuid Asked "session" session),
+    subject!(shared Low "host" host),
+    subject!(shared Low "agent" agent),
+    subject!(shared Low "cgroup" cgroup),
+    subject!(copied U32 "pid" pid),
+    subject!(copied U32 "uid" uid),
+    subject!(shared Low "exe" exe),
+    subject!(shared Low "task" task),
+    subject!(copied Uuid "session" session),
     copied!(U64 Asked "sequence" sequence),
-    shared!(Low Asked "target" target),
+    subject!(shared Low "target" target),
     Column {
         name: "destination",
-        part: Part::Asked,
+        part: Part::Subject,
         access: Access::Ip(Row::destination_ip, Row::set_destination_ip),
     },
     Column {
         name: "destination_port",
-        part: Part::Asked,
-        access: Access::U16(|row| row.destination.port(), |row, port| row.destination.set_port(port)),
+        part: Part::Subject,
+        access: Access::U16(
+            |row| row.subject.destination.port(),
+            |row, port| row.subject.edit().destination.set_port(port),
+        ),
     },
-    word!(Boundary Asked "boundary" "Enum8('transparent' = 1, 'explicit' = 2)" boundary),
-    shared!(Low Asked "protocol" protocol),
-    shared!(Low Asked "user" user),
-    shared!(Low Asked "database" database),
+    word!(Boundary Subject "boundary" "Enum8('transparent' = 1, 'explicit' = 2)" subject (edit).boundary),
+    subject!(shared Low "protocol" protocol),
+    subject!(shared Low "user" user),
+    subject!(shared Low "database" database),
     word!(Action Asked "action" "Enum8('connect' = 1, 'read' = 2, 'execute' = 3, 'write' = 4, 'delete' = 5, 'define' = 6, 'admin' = 7, 'unknown' = 8)" action),
     shared!(Low Asked "verb" verb),
     shared!(Lows Asked "resources" resources),

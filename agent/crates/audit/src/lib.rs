@@ -24,7 +24,7 @@ mod spool;
 pub use column::{COLUMNS, Column, Part, column};
 pub use filter::{Filter, Select};
 pub use reader::{Rows, SpoolReader};
-pub use row::{Boundary, End, Outcome, Row, Verdict, Word, next_id};
+pub use row::{Boundary, End, Outcome, Row, Subject, SubjectFields, Verdict, Word, next_id};
 pub use spool::{
     Batch, Begun, Chunk, Live, Recovery, Spool, SpoolError, SpoolOptions, SpoolStatus, Tail, Then,
 };

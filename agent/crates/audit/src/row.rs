@@ -7,10 +7,12 @@ use wire::{Action, Certainty};
 
 mod fit;
 mod id;
+mod subject;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use id::next_id;
+pub use subject::{Subject, SubjectFields};
 
 /// One operation: who asked what of whom, what was decided and why, and how it ended.
 ///
@@ -21,36 +23,10 @@ pub struct Row {
     pub id: Uuid,
     /// When the operation was asked, in µs since 1970 UTC.
     pub time: i64,
-    /// The host that the agent ran on.
-    pub host: Arc<str>,
-    /// The agent's name, as the kernel's cgroup says it.
-    pub agent: Arc<str>,
-    /// Path of the governed cgroup.
-    pub cgroup: Arc<str>,
-    /// Process that connected.
-    pub pid: u32,
-    /// Its user.
-    pub uid: u32,
-    /// Its executable.
-    pub exe: Arc<str>,
-    /// The task that it works for; may be empty.
-    pub task: Arc<str>,
-    /// The intercepted connection.
-    pub session: Uuid,
+    /// Whose operation it is.
+    pub subject: Subject,
     /// Number of the operation within its session, from 1.
     pub sequence: u64,
-    /// The target's name.
-    pub target: Arc<str>,
-    /// What the agent connected to. IPv4 and IPv4-mapped IPv6 are the same address here.
-    pub destination: SocketAddr,
-    /// Whether the kernel brought the connection or an explicit listener took it.
-    pub boundary: Boundary,
-    /// The protocol's name.
-    pub protocol: Arc<str>,
-    /// The user that the agent logged in as at the target.
-    pub user: Arc<str>,
-    /// The database that it asked for.
-    pub database: Arc<str>,
     /// The strongest action of the operation.
     pub action: Action,
     /// The protocol's own word for it.
@@ -247,7 +223,7 @@ impl Row {
 
     /// The destination's address in the one form that rows store.
     pub(crate) fn destination_ip(&self) -> Ipv6Addr {
-        match self.destination.ip() {
+        match self.subject.destination.ip() {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
         }
@@ -256,19 +232,21 @@ impl Row {
     /// Sets the address part of the destination; IPv4-mapped addresses become IPv4.
     pub(crate) fn set_destination_ip(&mut self, ip: Ipv6Addr) {
         let ip = ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4);
-        self.destination = SocketAddr::new(ip, self.destination.port());
+        let subject = self.subject.edit();
+        subject.destination = SocketAddr::new(ip, subject.destination.port());
     }
 }
 
 /// Shared empty values, so that a block of blank rows costs no allocations.
 pub(crate) struct Blank {
+    subject: Subject,
     text: Arc<str>,
     list: Arc<[Arc<str>]>,
 }
 
 impl Default for Blank {
     fn default() -> Self {
-        Self { text: Arc::from(""), list: Arc::from([]) }
+        Self { subject: Subject::new(SubjectFields::default()), text: no_text(), list: Arc::from([]) }
     }
 }
 
@@ -279,21 +257,8 @@ impl Blank {
         Row {
             id: Uuid::nil(),
             time: 0,
-            host: text(),
-            agent: text(),
-            cgroup: text(),
-            pid: 0,
-            uid: 0,
-            exe: text(),
-            task: text(),
-            session: Uuid::nil(),
+            subject: self.subject.clone(),
             sequence: 0,
-            target: text(),
-            destination: SocketAddr::from(([0, 0, 0, 0], 0)),
-            boundary: Boundary::Transparent,
-            protocol: text(),
-            user: text(),
-            database: text(),
             action: Action::Unknown,
             verb: text(),
             resources: Arc::clone(&self.list),
@@ -306,15 +271,7 @@ impl Blank {
             policies: Arc::clone(&self.list),
             reason: text(),
             decision_ns: 0,
-            outcome: Outcome {
-                end: End::Interrupted,
-                rows: 0,
-                bytes_in: 0,
-                bytes_out: 0,
-                target_us: 0,
-                error_code: text(),
-                error: String::new(),
-            },
+            outcome: Outcome::default(),
         }
     }
 }

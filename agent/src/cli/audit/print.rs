@@ -110,8 +110,8 @@ impl<W: Write> Printer<W> {
 
     fn table(&mut self, row: &Row, text: &mut String) {
         let cells = [
-            name(&row.agent),
-            name(&row.target),
+            name(&row.subject.agent),
+            name(&row.subject.target),
             row.verdict.word().to_owned(),
             row.action.word().to_owned(),
         ];

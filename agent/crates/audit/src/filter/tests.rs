@@ -11,7 +11,7 @@ fn each_condition_counts() {
         agent: Some("executor".into()),
         target: Some("shop-db".into()),
         user: Some("app".into()),
-        session: Some(row.session),
+        session: Some(row.subject.session),
         verdict: Some(Verdict::Deny),
         action: Some(Action::Read),
         resource: Some("PUBLIC.orders".into()),

@@ -79,7 +79,7 @@ fn wide_dictionaries_come_back() {
     let rows: Vec<Row> = (0..66_000_u64)
         .map(|number| {
             let mut row = sample(number);
-            row.task = format!("task {number}").into();
+            row.subject.edit().task = format!("task {number}").into();
             row.verb = format!("verb {}", number % 300).into();
             row.resources = std::sync::Arc::from([format!("table t{}", number % 5_000).into()]);
             row

@@ -12,7 +12,7 @@ fn spool(dir: &std::path::Path) -> (Spool, Vec<Row>) {
     let spool = Spool::open(options).unwrap();
     let mut rows: Vec<Row> = (0..600).map(sample).collect();
     // Each eleventh ended long after it was asked.
-    rows.sort_by_key(|row| row.time + if row.pid.is_multiple_of(11) { 200_000 } else { 0 });
+    rows.sort_by_key(|row| row.time + if row.subject.pid.is_multiple_of(11) { 200_000 } else { 0 });
     for rows in rows.chunks(40) {
         rows.iter().for_each(|row| spool.record(row.clone()).unwrap());
         spool.flush().unwrap();
@@ -59,7 +59,7 @@ fn one_reader_can_ask_again_and_sees_new_rows() {
     spool.flush().unwrap();
     let newest = Filter { newest_first: true, limit: Some(1), ..Filter::default() };
     let row = reader.rows(&newest).unwrap().next().unwrap().unwrap();
-    assert_eq!(row.pid, 13_999);
+    assert_eq!(row.subject.pid, 13_999);
 }
 
 #[test]

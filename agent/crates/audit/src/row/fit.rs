@@ -25,7 +25,8 @@ impl Row {
         let lists = [&self.resources, &self.policies];
         let lists: usize =
             lists.iter().map(|list| list.iter().map(|item| 2 + item.len()).sum::<usize>()).sum();
-        let words = self.reason.len() + self.verb.len() + self.user.len() + self.database.len();
+        let words =
+            self.reason.len() + self.verb.len() + self.subject.user.len() + self.subject.database.len();
         self.statement.len() + binds + lists + words + self.outcome.error.len()
     }
 
@@ -39,12 +40,12 @@ impl Row {
         let part = max / 9;
         cut(&mut self.statement, part);
         self.outcome.fit(part);
-        for word in [&mut self.reason, &mut self.verb, &mut self.user, &mut self.database] {
-            if word.len() > part {
-                let mut text = word.to_string();
-                cut(&mut text, part);
-                *word = text.into();
-            }
+        fit_word(&mut self.reason, part);
+        fit_word(&mut self.verb, part);
+        if self.subject.user.len().max(self.subject.database.len()) > part {
+            let subject = self.subject.edit();
+            fit_word(&mut subject.user, part);
+            fit_word(&mut subject.database, part);
         }
         fit_binds(&mut self.binds, part);
         fit_list(&mut self.resources, part);
@@ -56,6 +57,14 @@ impl super::Outcome {
     /// Cuts the error message.
     pub(crate) fn fit(&mut self, max: usize) {
         cut(&mut self.error, max);
+    }
+}
+
+fn fit_word(word: &mut Arc<str>, max: usize) {
+    if word.len() > max {
+        let mut text = word.to_string();
+        cut(&mut text, max);
+        *word = text.into();
     }
 }
 

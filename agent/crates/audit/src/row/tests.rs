@@ -11,20 +11,21 @@ pub(crate) fn sample(number: u64) -> Row {
     let mut row = Row::blank();
     row.id = next_id(time);
     row.time = time;
-    row.host = "db-host-1".into();
-    row.agent = ["planner", "executor"][number as usize % 2].into();
-    row.cgroup = "/agents.slice/planner".into();
-    row.pid = 4_000 + number as u32;
-    row.uid = 1_000;
-    row.exe = "/usr/bin/python3.11".into();
-    row.task = "nightly".into();
-    row.session = Uuid::from_u128(0x42 + u128::from(number / 10));
+    let subject = row.subject.edit();
+    subject.host = "db-host-1".into();
+    subject.agent = ["planner", "executor"][number as usize % 2].into();
+    subject.cgroup = "/agents.slice/planner".into();
+    subject.pid = 4_000 + number as u32;
+    subject.uid = 1_000;
+    subject.exe = "/usr/bin/python3.11".into();
+    subject.task = "nightly".into();
+    subject.session = Uuid::from_u128(0x42 + u128::from(number / 10));
+    subject.target = "shop-db".into();
+    subject.destination = SocketAddr::from(([127, 0, 0, 1], 5_432));
+    subject.protocol = "postgres".into();
+    subject.user = "app".into();
+    subject.database = "shop".into();
     row.sequence = number % 10 + 1;
-    row.target = "shop-db".into();
-    row.destination = SocketAddr::from(([127, 0, 0, 1], 5_432));
-    row.protocol = "postgres".into();
-    row.user = "app".into();
-    row.database = "shop".into();
     row.action = Action::Read;
     row.verb = "SELECT".into();
     row.resources = Arc::from(["table public.orders".into(), "column public.orders.total".into()]);
@@ -107,9 +108,7 @@ pub(crate) fn any_row() -> impl Strategy<Value = Row> {
     let what = (word(), low(), lows(), ".{0,60}", vec(proptest::option::of(".{0,10}"), 0..4), word());
     let ruling = (word(), lows(), low());
     (who, numbers, place, what, ruling, outcome()).prop_map(|(who, numbers, place, what, ruling, outcome)| {
-        Row {
-            id: Uuid::from_u128(who.0),
-            time: who.1,
+        let subject = Subject::new(SubjectFields {
             host: who.2,
             agent: who.3,
             cgroup: who.4,
@@ -118,16 +117,21 @@ pub(crate) fn any_row() -> impl Strategy<Value = Row> {
             pid: numbers.0,
             uid: numbers.1,
             session: Uuid::from_u128(numbers.2),
-            sequence: numbers.3,
-            statement_bytes: numbers.4,
-            fingerprint: numbers.5,
-            decision_ns: numbers.6,
             target: place.0,
             destination: place.1,
             boundary: place.2,
             protocol: place.3,
             user: place.4,
             database: place.5,
+        });
+        Row {
+            id: Uuid::from_u128(who.0),
+            time: who.1,
+            subject,
+            sequence: numbers.3,
+            statement_bytes: numbers.4,
+            fingerprint: numbers.5,
+            decision_ns: numbers.6,
             action: what.0,
             verb: what.1,
             resources: what.2,
@@ -201,4 +205,21 @@ fn words_and_their_numbers_never_change() {
     assert_eq!(all::<Boundary>(), "transparent=1 explicit=2 ");
     assert_eq!(all::<Verdict>(), "forward=1 deny=2 ");
     assert_eq!(all::<End>(), "done=1 failed=2 refused=3 interrupted=4 ");
+}
+
+#[test]
+fn a_subject_is_changed_for_one_row_alone() {
+    let one = sample(1);
+    let mut other = one.clone();
+    let bytes = |row: &Row| row.subject.encoded(|| row.subject.user.as_bytes().to_vec()).to_vec();
+    assert_eq!(bytes(&other), b"app");
+    other.subject.edit().user = "root".into();
+    assert_eq!((&*one.subject.user, &*other.subject.user), ("app", "root"));
+    assert_eq!((bytes(&one), bytes(&other)), (b"app".to_vec(), b"root".to_vec()));
+    assert_ne!(one, other);
+    let mut own = other.clone();
+    drop(other);
+    own.subject.edit().user = "app".into();
+    assert_eq!(bytes(&own), b"app", "what was made of it before is forgotten");
+    assert_eq!(one, own);
 }

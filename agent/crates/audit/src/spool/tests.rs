@@ -220,7 +220,7 @@ fn watchers_see_rows_and_are_told_what_they_missed() {
         spool.record(sample(number)).unwrap();
         spool.flush().unwrap();
         let Ok(Live::Rows(chunk)) = quick.next_timeout(Duration::from_secs(60)) else { panic!("no rows") };
-        assert_eq!(chunk.rows().map(|row| row.pid).collect::<Vec<_>>(), [4_000 + number as u32]);
+        assert_eq!(chunk.rows().map(|row| row.subject.pid).collect::<Vec<_>>(), [4_000 + number as u32]);
     }
     let seen: Vec<Live> = std::iter::from_fn(|| slow.next_timeout(Duration::ZERO).ok()).collect();
     assert_eq!(seen.len(), 64);

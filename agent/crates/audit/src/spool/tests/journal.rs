@@ -140,7 +140,7 @@ fn a_statement_that_looks_like_a_record_is_text() {
     bytes[segment::HEADER + 5] ^= 1;
     fs::write(&journal, &bytes).unwrap();
     Spool::open(still(copy.path())).unwrap();
-    assert_eq!(read(copy.path()).iter().map(|row| row.pid).collect::<Vec<_>>(), [4_002]);
+    assert_eq!(read(copy.path()).iter().map(|row| row.subject.pid).collect::<Vec<_>>(), [4_002]);
 }
 
 #[test]
