@@ -155,6 +155,8 @@ pub(super) struct Machine {
     /// Bytes of the message at the front that pass without being looked at.
     client_passing: usize,
     server_passing: usize,
+    /// Bytes at the front that the target sent, were looked at, and are the client's. 0 between events.
+    server_seen: usize,
     /// Bytes of the client's message at the front that are thrown away.
     client_discarding: usize,
     held: Option<Held>,
@@ -201,6 +203,7 @@ impl Machine {
             from_server: Inbound::default(),
             client_passing: 0,
             server_passing: 0,
+            server_seen: 0,
             client_discarding: 0,
             held: None,
             replies: ReplyQueue::default(),

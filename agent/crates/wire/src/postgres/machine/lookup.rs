@@ -71,18 +71,9 @@ impl Machine {
     }
 
     /// Is there something to look up, and is the target free to be asked?
-    fn lookup_is_due(&self) -> bool {
+    pub(super) fn lookup_is_due(&self) -> bool {
         let possible = self.lookups && self.state == State::Session && self.transaction != b'E';
         possible && self.settings.stale && !self.segment_open && self.replies.is_empty()
-    }
-
-    /// The target is ready; so is the client, unless something must be looked up first.
-    pub(super) fn ready(&mut self, message: Bytes, out: &mut Commands) {
-        if self.transaction == b'I' && self.lookup_is_due() {
-            self.look_up(Lookup::BeforeReady, out);
-        } else {
-            send(out, Side::Client, message);
-        }
     }
 
     /// Must something be looked up before the message at the front is read?

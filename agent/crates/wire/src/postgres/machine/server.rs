@@ -1,5 +1,6 @@
 //! The target's side: replies are counted, attributed and passed on.
 
+use super::lookup::Lookup;
 use super::{Machine, State, send};
 use crate::postgres::frame::{self, Header, server as read};
 use crate::postgres::reply::{Expected, Kind};
@@ -11,21 +12,26 @@ use std::ops::ControlFlow;
 const READ_BYTES_MAX: usize = 4 << 20;
 
 impl Machine {
-    /// Uses up what the target sent.
+    /// Uses up what the target sent. What passes as it came is passed on in one piece, as far as it arrived.
     pub(super) fn read_server(&mut self, out: &mut Commands) -> Result<(), WireError> {
+        let result = self.look_through(out);
+        self.pass_seen(out);
+        result
+    }
+
+    fn look_through(&mut self, out: &mut Commands) -> Result<(), WireError> {
         loop {
             if self.server_passing > 0 {
-                let bytes = self.from_server.take(self.server_passing);
-                if bytes.is_empty() {
+                let passed = self.server_passing.min(self.unseen().len());
+                if passed == 0 {
                     return Ok(());
                 }
-                self.server_passing -= bytes.len();
-                self.count_out(bytes.len());
-                send(out, Side::Client, bytes);
+                self.server_passing -= passed;
+                self.saw(passed);
                 continue;
             }
-            let header = frame::header(self.from_server.front())
-                .map_err(|()| WireError::server("invalid message length"))?;
+            let header =
+                frame::header(self.unseen()).map_err(|()| WireError::server("invalid message length"))?;
             let Some(header) = header else { return Ok(()) };
             if self.read_reply(header, out)?.is_break() {
                 return Ok(());
@@ -41,11 +47,11 @@ impl Machine {
                 if header.kind == b'D' {
                     self.saw_row();
                 }
-                self.pass_reply(header);
+                self.server_passing = header.total;
                 return Ok(ControlFlow::Continue(()));
             }
             b't' | b'V' | b'A' | b'v' | b'H' | b'W' | b'c' | b'R' if !looking => {
-                self.pass_reply(header);
+                self.server_passing = header.total;
                 return Ok(ControlFlow::Continue(()));
             }
             _ => {}
@@ -53,45 +59,74 @@ impl Machine {
         if header.total > READ_BYTES_MAX {
             return Err(WireError::server("a reply is too long"));
         }
-        if self.from_server.len() < header.total {
+        if self.unseen().len() < header.total {
             return Ok(ControlFlow::Break(()));
         }
-        let message = self.from_server.take(header.total);
         match header.kind {
             // These can come at any time, and are the client's also while we look something up.
-            b'N' => self.forward(message, out),
+            b'N' => self.saw(header.total),
             b'S' => {
+                let message = self.take_reply(header, out);
                 self.saw_parameter(&message);
                 self.forward(message, out);
             }
             b'K' => {
+                let message = self.take_reply(header, out);
                 self.saw_cancel_key(&message, out);
                 self.forward(message, out);
             }
-            b'E' => self.saw_error(message, out),
-            b'Z' => self.saw_ready(message, out)?,
-            b'D' if looking => self.saw_lookup_row(&message),
-            _ if looking => {}
-            b'1' | b'2' | b'3' | b'n' | b'T' | b'C' | b'I' | b's' => {
-                self.saw_completion(header, message, out)?
+            b'E' => self.saw_error(header, out),
+            b'Z' => self.saw_ready(header, out)?,
+            b'D' if looking => {
+                let message = self.take_reply(header, out);
+                self.saw_lookup_row(&message);
             }
+            _ if looking => drop(self.take_reply(header, out)),
+            b'1' | b'2' | b'3' | b'n' | b'T' | b'C' | b'I' | b's' => self.saw_completion(header, out)?,
             b'G' => {
                 if !self.replies.drop_swallowed_syncs(self.copy_ended_at) {
                     return Err(WireError::client("requests were sent ahead of a COPY from the client"));
                 }
                 self.copy_in = self.copy_ended_at.take().is_none();
-                self.forward(message, out);
+                self.saw(header.total);
             }
             _ => return Err(WireError::server("unknown reply")),
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn pass_reply(&mut self, header: Header) {
-        self.server_passing = header.total;
+    /// What the target sent and nobody has looked at.
+    fn unseen(&self) -> &[u8] {
+        self.from_server.front().get(self.server_seen..).unwrap_or_default()
     }
 
+    /// The body of the reply that is looked at.
+    fn reply_body(&self, header: Header) -> &[u8] {
+        frame::body(self.unseen().get(..header.total).unwrap_or_default())
+    }
+
+    /// The next bytes are the client's, as they are.
+    fn saw(&mut self, bytes: usize) {
+        self.server_seen += bytes;
+        self.count_out(bytes);
+    }
+
+    fn pass_seen(&mut self, out: &mut Commands) {
+        let seen = std::mem::take(&mut self.server_seen);
+        if seen > 0 {
+            send(out, Side::Client, self.from_server.take(seen));
+        }
+    }
+
+    /// Takes the reply that is looked at out of the stream, behind everything before it.
+    fn take_reply(&mut self, header: Header, out: &mut Commands) -> Bytes {
+        self.pass_seen(out);
+        self.from_server.take(header.total)
+    }
+
+    /// Sends the client something in the place where the target's stream is.
     fn forward(&mut self, message: Bytes, out: &mut Commands) {
+        self.pass_seen(out);
         self.count_out(message.len());
         send(out, Side::Client, message);
     }
@@ -137,23 +172,18 @@ impl Machine {
     }
 
     /// Replies that end, or are, the reply to one request.
-    fn saw_completion(
-        &mut self,
-        header: Header,
-        message: Bytes,
-        out: &mut Commands,
-    ) -> Result<(), WireError> {
+    fn saw_completion(&mut self, header: Header, out: &mut Commands) -> Result<(), WireError> {
         let Some(head) = self.replies.head() else { return Err(WireError::server("a reply to nothing")) };
         let (kind, seq, name, op) = (head.kind, head.seq, head.name.clone(), head.op);
         let ends = match (header.kind, kind) {
             // A simple query has any number of these.
             (b'T' | b'I', Kind::Query) => false,
             (b'C', Kind::Query) => {
-                self.saw_tag(&message);
+                self.saw_tag(header);
                 false
             }
             (b'C', Kind::Execute) => {
-                self.saw_tag(&message);
+                self.saw_tag(header);
                 true
             }
             (b'I' | b's', Kind::Execute) | (b'T' | b'n', Kind::Describe) => true,
@@ -180,7 +210,7 @@ impl Machine {
             }
             _ => return Err(WireError::server("a reply out of order")),
         };
-        self.forward(message, out);
+        self.saw(header.total);
         if ends {
             self.replies.pop();
         }
@@ -194,8 +224,8 @@ impl Machine {
         Ok(())
     }
 
-    fn saw_tag(&mut self, message: &Bytes) {
-        let rows = read::rows(frame::body(message));
+    fn saw_tag(&mut self, header: Header) {
+        let rows = read::rows(self.reply_body(header));
         self.copy_in = false;
         self.copy_ended_at = None;
         if let Some(running) = self.head_running() {
@@ -208,7 +238,8 @@ impl Machine {
         }
     }
 
-    fn saw_error(&mut self, message: Bytes, out: &mut Commands) {
+    fn saw_error(&mut self, header: Header, out: &mut Commands) {
+        let message = self.take_reply(header, out);
         let error = read::error(frame::body(&message));
         if self.looking() {
             self.lookup_failed();
@@ -266,15 +297,15 @@ impl Machine {
         }
     }
 
-    fn saw_ready(&mut self, message: Bytes, out: &mut Commands) -> Result<(), WireError> {
-        let status = frame::body(&message).first().copied().unwrap_or(b'I');
+    fn saw_ready(&mut self, header: Header, out: &mut Commands) -> Result<(), WireError> {
+        let status = self.reply_body(header).first().copied().unwrap_or(b'I');
         if self.state == State::Authenticating {
             self.state = State::Session;
             self.transaction = status;
             if let Some(login) = self.login_op.take() {
                 self.finish(login, out);
             }
-            self.ready(message, out);
+            self.ready(header, out);
             return Ok(());
         }
         let Some(head) = self.replies.head() else { return Err(WireError::server("ready for nothing")) };
@@ -285,18 +316,29 @@ impl Machine {
         if kind == Kind::Lookup {
             self.replies.pop();
             self.transaction_is(status, seq, out);
+            let message = self.take_reply(header, out);
             self.lookup_done(message, out);
             return Ok(());
         }
-        self.count_out(message.len());
+        self.count_out(header.total);
         self.replies.pop();
         self.copy_in = false;
         if let Some(op) = op {
             self.finish(op, out);
         }
         self.transaction_is(status, seq, out);
-        self.ready(message, out);
+        self.ready(header, out);
         Ok(())
+    }
+
+    /// The target is ready; so is the client, unless something must be looked up first.
+    fn ready(&mut self, header: Header, out: &mut Commands) {
+        if self.transaction == b'I' && self.lookup_is_due() {
+            drop(self.take_reply(header, out));
+            self.look_up(Lookup::BeforeReady, out);
+        } else {
+            self.server_seen += header.total;
+        }
     }
 
     fn transaction_is(&mut self, status: u8, seq: u64, out: &mut Commands) {
