@@ -34,6 +34,17 @@ struct Running {
     released: Instant,
 }
 
+/// When a question was asked and decided.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    /// When it was asked, in µs since 1970 UTC.
+    pub(super) time: i64,
+    /// How long the decision took.
+    pub(super) decision_ns: u64,
+    /// When there was one.
+    decided: Instant,
+}
+
 /// What became of a question.
 pub(super) enum Decided {
     /// It has its answer.
@@ -77,13 +88,15 @@ impl Desk {
         let (time, asked) = (micros_now(), Instant::now());
         let live = self.sessions.live.load();
         let ruling = self.rule(&live, question.op(), hour(time));
-        let decision_ns = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let decided = Instant::now();
+        let decision_ns = u64::try_from((decided - asked).as_nanos()).unwrap_or(u64::MAX);
+        let times = Times { time, decision_ns, decided };
         match &ruling.effect {
-            Effect::Forward => self.forward(&live, question, &ruling, (time, decision_ns)),
-            Effect::Deny => Decided::Now(self.deny(&live, question, &ruling, (time, decision_ns))),
+            Effect::Forward => self.forward(&live, question, &ruling, times),
+            Effect::Deny => Decided::Now(self.deny(&live, question, &ruling, times)),
             Effect::Hold { groups } => {
                 let ruling = unapproved(&ruling, groups);
-                Decided::Now(self.deny(&live, question, &ruling, (time, decision_ns)))
+                Decided::Now(self.deny(&live, question, &ruling, times))
             }
         }
     }
@@ -122,12 +135,12 @@ impl Desk {
         }
     }
 
-    fn forward(&mut self, live: &Live, question: Question, ruling: &Ruling, took: (i64, u64)) -> Decided {
+    fn forward(&mut self, live: &Live, question: Question, ruling: &Ruling, times: Times) -> Decided {
         if question.op().phase == Phase::Prepare {
             return Decided::Now(question.answer(Verdict::Forward).0);
         }
         let keep = &live.config.audit;
-        let row = self.recorder.operation(question.op(), ruling, (Recorded::Forward, took), keep);
+        let row = self.recorder.operation(question.op(), ruling, (Recorded::Forward, times), keep);
         let durable = match live.config.audit.durable {
             Durable::Writes => changes_something(&question.op().meaning.accesses),
             Durable::All => true,
@@ -143,20 +156,20 @@ impl Desk {
             return Decided::Soon(Waiting { question, row: receiver });
         }
         let begun = self.sessions.spool.begin(row);
-        Decided::Now(self.release(question, begun))
+        Decided::Now(self.release(question, begun, times.decided))
     }
 
     /// The row of a waiting operation reached the disk, or could not.
     pub(super) fn recorded(&mut self, waiting: Waiting, begun: Result<Begun, SpoolError>) -> Answer {
-        self.release(waiting.question, begun)
+        self.release(waiting.question, begun, Instant::now())
     }
 
-    fn release(&mut self, question: Question, begun: Result<Begun, SpoolError>) -> Answer {
+    fn release(&mut self, question: Question, begun: Result<Begun, SpoolError>, released: Instant) -> Answer {
         match begun {
             Ok(begun) => {
                 self.sessions.registry.counts.forwarded();
                 let id = question.op().id;
-                self.running.insert(id, Running { begun, released: Instant::now() });
+                self.running.insert(id, Running { begun, released });
                 question.answer(Verdict::Forward).0
             }
             Err(error) => {
@@ -171,10 +184,10 @@ impl Desk {
         }
     }
 
-    fn deny(&mut self, live: &Live, question: Question, ruling: &Ruling, took: (i64, u64)) -> Answer {
+    fn deny(&mut self, live: &Live, question: Question, ruling: &Ruling, times: Times) -> Answer {
         self.sessions.registry.counts.denied();
         let keep = &live.config.audit;
-        let row = self.recorder.operation(question.op(), ruling, (Recorded::Deny, took), keep);
+        let row = self.recorder.operation(question.op(), ruling, (Recorded::Deny, times), keep);
         if let Err(error) = self.sessions.spool.record(row) {
             tracing::error!(%error, reason = %ruling.reason, "a refused operation could not be recorded");
         }

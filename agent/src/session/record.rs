@@ -1,5 +1,6 @@
 //! Makes audit rows: what is the same for all rows of a session is prepared once.
 
+use super::desk::Times;
 use crate::config::{Audit, Scrub};
 use crate::identity::Caller;
 use audit::{Outcome, Row, Subject, SubjectFields, Verdict};
@@ -77,12 +78,12 @@ impl Recorder {
         }
     }
 
-    /// The row of an operation that was decided: what, when it was asked (µs since 1970) and how long that took (ns).
+    /// The row of an operation that was decided.
     pub(super) fn operation(
         &mut self,
         op: &Operation,
         ruling: &Ruling,
-        (verdict, (time, decision_ns)): (Verdict, (i64, u64)),
+        (verdict, Times { time, decision_ns, .. }): (Verdict, Times),
         keep: &Audit,
     ) -> Row {
         self.sequence += 1;
