@@ -5,20 +5,21 @@
 
 pub mod client;
 mod machine;
-mod peers;
-mod pgbench;
+pub mod peers;
+pub mod pgbench;
 mod report;
 mod rows;
 mod stat;
 
 use crate::setup::{self, Purpose};
-use crate::{cmd, ebpf, interrupt};
+use crate::{cmd, ebpf, interrupt, release};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use peers::External;
+use peers::{External, Way};
 use report::Outcome;
 use std::fs;
 use std::path::PathBuf;
+use xtask::paths::Profile;
 use xtask::rack::scratch;
 use xtask::say;
 
@@ -54,6 +55,18 @@ pub struct Options {
     /// Set up and build nothing; everything is there already.
     #[arg(long)]
     built: bool,
+    /// Measure the host agent as `cargo build --release` makes it, which takes far less time to build than what
+    /// `cargo xtask release` makes and is to be installed.
+    #[arg(long)]
+    plain: bool,
+}
+
+impl Options {
+    /// How the host agent is run.
+    pub fn way(&self, cpu: Cpu) -> Way {
+        let profile = if self.plain { Profile::Release } else { Profile::Optimised };
+        Way { cpu, explicit: self.explicit, profile, prefix: Vec::new() }
+    }
 }
 
 /// How many CPUs client, proxy and database have together.
@@ -69,7 +82,7 @@ pub enum Cpu {
 pub fn run(options: &Options) -> Result<()> {
     let rows = rows::chosen(&options.rows)?;
     if !options.built {
-        prepare()?;
+        prepare(options.plain)?;
     }
     interrupt::clear_up_first()?;
     machine::require_quiet(options.force)?;
@@ -102,13 +115,17 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn prepare() -> Result<()> {
+fn prepare(plain: bool) -> Result<()> {
     setup::ensure(Purpose::Bench)?;
     say::step("Build (release)");
     if let Err(error) = ebpf::build() {
         say::warn(&format!("no kernel programs: {error:#}"));
     }
-    let built = ["interlock", "minihop"].into_iter().flat_map(|name| ["--bin", name]);
+    let mut built = vec!["--bin", "minihop"];
+    if plain {
+        built.extend(["--bin", "interlock"]);
+    }
     let examples = ["decide", "spool_bench", "sink_bench"].into_iter().flat_map(|name| ["--example", name]);
-    cmd::show(cmd::cargo().args(["build", "--release"]).args(built).args(examples))
+    cmd::show(cmd::cargo().args(["build", "--release"]).args(built).args(examples))?;
+    if plain { Ok(()) } else { release::run(&release::Options::set_up()) }
 }

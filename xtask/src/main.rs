@@ -5,6 +5,7 @@ mod cmd;
 mod demo;
 mod ebpf;
 mod interrupt;
+mod release;
 mod setup;
 mod test;
 
@@ -27,6 +28,8 @@ enum Command {
     Demo(demo::Options),
     /// Run every test, after setting up for it.
     Test(test::Options),
+    /// Build the host agent as it is to be installed: optimised for the work it does.
+    Release(release::Options),
     /// Measure the host agent next to its peers.
     Bench(bench::Options),
     #[command(hide = true, subcommand)]
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Setup(options) => setup::run(&options),
+        Command::Release(options) => release::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::BenchClient(client) => bench::client::run(&client),
         Command::Demo(options) => demo::run(&options),

@@ -38,8 +38,24 @@ pub fn target() -> PathBuf {
 pub enum Profile {
     /// `cargo build`: for tests and the demo.
     Debug,
-    /// `cargo build --release`: for measuring.
+    /// `cargo build --release`: what is measured beside the host agent.
     Release,
+    /// The host agent as it notes which of its code it runs; a step of `cargo xtask release`.
+    Instrumented,
+    /// What `cargo xtask release` makes: the host agent as it is to be installed.
+    Optimised,
+}
+
+impl Profile {
+    /// Its folder in cargo's target directory.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+            Self::Instrumented => "instrumented",
+            Self::Optimised => "optimised",
+        }
+    }
 }
 
 /// The path of one of the workspace's binaries, built or not. `$INTERLOCK_BIN` overrides the one named `interlock`.
@@ -49,11 +65,7 @@ pub fn binary(name: &str, profile: Profile) -> PathBuf {
     {
         return path.into();
     }
-    let folder = match profile {
-        Profile::Debug => "debug",
-        Profile::Release => "release",
-    };
-    target().join(folder).join(name)
+    target().join(profile.folder()).join(name)
 }
 
 /// The Python that set-up installs psycopg2 for. Not whichever comes first in `PATH`: a pyenv or venv there has none.

@@ -33,7 +33,9 @@ pub enum Purpose {
     Clickhouse,
     /// `cargo xtask test`; includes build, kernel, demo and clickhouse.
     Test,
-    /// `cargo xtask bench`; includes build, kernel, demo and clickhouse.
+    /// `cargo xtask release`; includes build, kernel and demo.
+    Release,
+    /// `cargo xtask bench`; includes release and clickhouse.
     Bench,
 }
 
@@ -45,7 +47,10 @@ impl Purpose {
             Self::Demo => &[Self::Build, Self::Kernel, Self::Demo],
             Self::Clickhouse => &[Self::Clickhouse],
             Self::Test => &[Self::Build, Self::Kernel, Self::Demo, Self::Clickhouse, Self::Test],
-            Self::Bench => &[Self::Build, Self::Kernel, Self::Demo, Self::Clickhouse, Self::Bench],
+            Self::Release => &[Self::Build, Self::Kernel, Self::Demo, Self::Release],
+            Self::Bench => {
+                &[Self::Build, Self::Kernel, Self::Demo, Self::Release, Self::Clickhouse, Self::Bench]
+            }
         }
     }
 }

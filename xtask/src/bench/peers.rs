@@ -6,7 +6,7 @@ mod interlock;
 mod minihop;
 mod pgbouncer;
 
-pub use interlock::Interlock;
+pub use interlock::{Interlock, Way};
 
 use super::pgbench::DATABASE;
 use super::{Cpu, Options};
@@ -93,7 +93,7 @@ pub struct Field {
 impl Field {
     /// Starts the database, the host agent and the named peers.
     pub fn start(options: &Options, cpu: Cpu, names: &[&str]) -> Result<Self> {
-        let postgres = database(options, cpu)?;
+        let postgres = database(options.backend_port, cpu)?;
         let mut peers = Vec::new();
         let mut rooms = Vec::new();
         for name in names {
@@ -111,7 +111,7 @@ impl Field {
             peers.push((peer.name, port, child));
             rooms.push(room);
         }
-        let interlock = Interlock::start(postgres.port(), cpu, options.explicit)?;
+        let interlock = Interlock::start(postgres.port(), &options.way(cpu))?;
         Ok(Self { postgres, interlock, peers, external: options.external.clone(), _scratch: rooms })
     }
 
@@ -134,9 +134,10 @@ impl Field {
     }
 }
 
-fn database(options: &Options, cpu: Cpu) -> Result<Postgres> {
+/// The database under load, on that port or any free one.
+pub fn database(port: Option<u16>, cpu: Cpu) -> Result<Postgres> {
     let mut settings = vec![("max_connections".to_owned(), "3000".to_owned())];
-    if let Some(port) = options.backend_port {
+    if let Some(port) = port {
         settings.push(("port".to_owned(), port.to_string()));
     }
     let postgres =

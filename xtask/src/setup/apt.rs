@@ -51,6 +51,12 @@ const PACKAGES: &[Package] = &[
     package("python3", Purpose::Demo, Proof::Program("python3"), "runs the demo's planner and executor"),
     package("python3-psycopg2", Purpose::Demo, Proof::Python("psycopg2"), "their PostgreSQL driver"),
     package("python3-venv", Purpose::Clickhouse, Proof::Python("venv"), "holds chDB, ClickHouse's engine"),
+    package(
+        "llvm-22",
+        Purpose::Release,
+        Proof::Program("llvm-profdata-22"),
+        "reads what the instrumented host agent noted",
+    ),
     package("pgbouncer", Purpose::Bench, Proof::Program("pgbouncer"), "a peer to measure against"),
     package("haproxy", Purpose::Bench, Proof::Program("haproxy"), "a peer to measure against"),
 ];

@@ -54,6 +54,11 @@ impl Scope {
         }
     }
 
+    /// Is it about nothing but connecting?
+    pub(crate) fn only_connects(&self) -> bool {
+        self.actions == action_bit(wire::Action::Connect)
+    }
+
     /// Is every request of `other` also one of this? `false` if in doubt.
     pub(crate) fn covers(&self, other: &Self, known: &Known) -> bool {
         let who = match (&self.who, &other.who) {

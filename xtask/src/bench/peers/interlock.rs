@@ -12,6 +12,17 @@ use xtask::say;
 /// Policies in the measured set.
 const POLICIES: usize = 50;
 
+/// How it is run.
+pub struct Way {
+    pub cpu: Cpu,
+    /// Behind a listener of its own, even if the kernel could intercept.
+    pub explicit: bool,
+    /// Which build of it.
+    pub profile: Profile,
+    /// What it is started under, besides.
+    pub prefix: Vec<String>,
+}
+
 /// The running host agent.
 pub struct Interlock {
     pub daemon: Daemon,
@@ -19,14 +30,14 @@ pub struct Interlock {
 
 impl Interlock {
     /// Starts it in front of the database.
-    pub fn start(backend: u16, cpu: Cpu, explicit: bool) -> Result<Self> {
+    pub fn start(backend: u16, way: &Way) -> Result<Self> {
         let mut setup = Setup::default().agent("bench", &["loaders"]).target("bench-db", backend);
         setup = setup.policy("bench.cedar", &policies(POLICIES));
-        setup = setup.mode(if explicit { Mode::Explicit } else { Mode::Auto });
+        setup = setup.mode(if way.explicit { Mode::Explicit } else { Mode::Auto });
         setup.more =
             "[log]\nlevel = \"warn\"\n[limits]\nconnections_per_agent = 20000\nconnections = 20000\n".into();
-        setup.profile = Profile::Release;
-        setup.prefix = pinned(cpu);
+        setup.profile = way.profile;
+        setup.prefix = [pinned(way.cpu), way.prefix.clone()].concat();
         let daemon = Daemon::start(setup)?;
         match daemon.not_transparent_because() {
             None => say::line("interlock: transparent, 50 policies, audit on"),

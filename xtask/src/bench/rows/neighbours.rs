@@ -1,7 +1,7 @@
 //! Row 15: what a process pays that is not governed, on a host where others are.
 
 use super::Row;
-use crate::bench::peers::{Interlock, pinned};
+use crate::bench::peers::{Interlock, Way, pinned};
 use crate::bench::report::{Bound, Line, Outcome};
 use crate::bench::stat::median;
 use crate::bench::{Cpu, Options};
@@ -38,7 +38,7 @@ pub fn run(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outc
 
 /// One turn while an agent is governed.
 fn beside(options: &Options, cpu: Cpu) -> Result<f64> {
-    let interlock = Interlock::start(free_port()?, cpu, false)?;
+    let interlock = Interlock::start(free_port()?, &Way { explicit: false, ..options.way(cpu) })?;
     if !interlock.daemon.transparent() {
         bail!("there is nothing to measure without the kernel side");
     }

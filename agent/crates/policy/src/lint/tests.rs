@@ -39,15 +39,38 @@ fn warnings(text: &str) -> Vec<String> {
     warnings_with(text, &catalog())
 }
 
+/// The same without those of permits that don't ask whether a statement was understood.
+fn others(text: &str) -> Vec<String> {
+    warnings(text).into_iter().filter(|found| !found.contains("only partly understood")).collect()
+}
+
 #[test]
 fn policies_in_order_give_no_warnings() {
-    let found = warnings(
+    let found = others(
         r#"permit(principal in Role::"planners", action == Action::"read", resource in Target::"shop-db");
            permit(principal == Agent::"executor", action, resource in Label::"production");
            forbid(principal, action, resource in Protocol::"postgres") when { context.certainty != "exact" };
            permit(principal, action == Action::"write", resource == Table::"shop-db/shop/public/orders")"#,
     );
     assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn permits_that_do_not_ask_whether_a_statement_was_understood() {
+    let trusts =
+        |text: &str| warnings(text).iter().filter(|found| found.contains("only partly understood")).count();
+    let permit =
+        r#"permit(principal in Role::"planners", action == Action::"read", resource in Target::"shop-db")"#;
+    assert_eq!(trusts(permit), 1);
+    assert_eq!(trusts(&format!(r#"{permit} when {{ context.certainty == "exact" }}"#)), 0);
+    assert_eq!(trusts(&format!(r#"{permit} when {{ context.hour > 8 }}"#)), 1);
+    let guard = r#"forbid(principal, action, resource) unless { context.certainty == "exact" }"#;
+    assert_eq!(trusts(&format!("{permit}; {guard}")), 0);
+    let elsewhere =
+        r#"forbid(principal in Role::"executors", action, resource) unless { context.certainty == "exact" }"#;
+    assert_eq!(trusts(&format!("{permit}; {elsewhere}")), 1, "a guard of others");
+    assert_eq!(trusts(r#"permit(principal, action == Action::"connect", resource in Target::"shop-db")"#), 0);
+    assert_eq!(trusts(r#"permit(principal, action, resource)"#), 1);
 }
 
 #[test]
@@ -78,9 +101,9 @@ fn an_empty_configuration_lacks_nothing() {
 
 #[test]
 fn pairs_that_the_schema_lacks() {
-    let found = warnings(r#"permit(principal, action == Action::"execute", resource is Table)"#);
+    let found = others(r#"permit(principal, action == Action::"execute", resource is Table)"#);
     assert!(found.len() == 1 && found[0].contains("none of its actions applies"), "{found:?}");
-    let found = warnings(r#"permit(principal, action == Action::"read", resource) when { 1 == 2 }"#);
+    let found = others(r#"permit(principal, action == Action::"read", resource) when { 1 == 2 }"#);
     assert!(found.len() == 1 && found[0].contains("can't be true"), "{found:?}");
     let found =
         warnings(r#"permit(principal, action == Action::"execute", resource in Table::"shop-db/a/b/c")"#);
@@ -101,13 +124,13 @@ fn shadowed_by_a_forbid() {
 #[test]
 fn shadowed_by_a_permit() {
     let broad = r#"permit(principal in Role::"planners", action, resource)"#;
-    let found = warnings(&format!(
+    let found = others(&format!(
         r#"{broad}; permit(principal == Agent::"planner", action == Action::"read", resource is Table)"#
     ));
     assert!(found.len() == 1 && found[0].contains("`b` adds nothing"), "{found:?}");
-    let twice = warnings(&format!("{broad}; {broad}"));
+    let twice = others(&format!("{broad}; {broad}"));
     assert!(twice.len() == 1 && twice[0].contains("`b` adds nothing"), "{twice:?}");
-    let records = warnings(&format!(
+    let records = others(&format!(
         r#"{broad}; @id("b") @record("binds") permit(principal == Agent::"planner", action, resource)"#
     ));
     assert!(records.is_empty(), "it decides what is recorded: {records:?}");
@@ -115,7 +138,7 @@ fn shadowed_by_a_permit() {
 
 #[test]
 fn partly_covered_is_not_shadowed() {
-    let found = warnings(
+    let found = others(
         r#"permit(principal == Agent::"planner", action in [Action::"read", Action::"write"], resource is Table);
            forbid(principal, action == Action::"read", resource);
            forbid(principal in Role::"executors", action, resource);
