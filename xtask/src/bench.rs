@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what the host agent costs, next to its peers, in the same run.
 //!
-//! The rules: own servers on loopback, a quiet machine, contenders taking turns within each round (and in reverse order in
+//! The rules: own servers on loopback, each in a session of its own, a quiet machine, contenders taking turns within each round (and in reverse order in
 //! the next), medians over the rounds. Absolute numbers are context; what is judged is a ratio of two numbers of one run.
 
 pub mod client;

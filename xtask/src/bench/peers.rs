@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::str::FromStr;
 use std::time::Duration;
-use xtask::rack::child::Child;
+use xtask::rack::child::{Child, SESSION};
 use xtask::rack::postgres::{self, Postgres};
 use xtask::rack::scratch::Scratch;
 use xtask::rack::{free_port, wait_for};
@@ -141,7 +141,7 @@ pub fn database(port: Option<u16>, cpu: Cpu) -> Result<Postgres> {
         settings.push(("port".to_owned(), port.to_string()));
     }
     let postgres =
-        Postgres::start(&postgres::Options { settings, prefix: pinned(cpu), ..Default::default() })?;
+        Postgres::start(&postgres::Options { settings, prefix: served(cpu), ..Default::default() })?;
     postgres.sql("postgres", &format!("create database {DATABASE}"))?;
     let mut init = Command::new(xtask::paths::postgres_bin().join("pgbench"));
     init.args([
@@ -161,6 +161,12 @@ pub fn database(port: Option<u16>, cpu: Cpu) -> Result<Postgres> {
     Ok(postgres)
 }
 
+/// What a server under measurement is started under: a session of its own, as a service has (the kernel shares the CPU
+/// out among sessions first), and its CPU.
+pub fn served(cpu: Cpu) -> Vec<String> {
+    [vec![SESSION.to_owned()], pinned(cpu)].concat()
+}
+
 /// What pins a process, if it is to be pinned.
 pub fn pinned(cpu: Cpu) -> Vec<String> {
     match cpu {
@@ -169,14 +175,9 @@ pub fn pinned(cpu: Cpu) -> Vec<String> {
     }
 }
 
-/// A command that is pinned if need be.
-pub fn pinned_command(cpu: Cpu, program: PathBuf) -> Command {
-    match cpu {
-        Cpu::One => {
-            let mut command = Command::new("taskset");
-            command.args(["-c", "1"]).arg(program);
-            command
-        }
-        Cpu::Two => Command::new(program),
-    }
+/// A server's command, to be started.
+pub fn served_command(cpu: Cpu, program: PathBuf) -> Command {
+    let mut command = Command::new(SESSION);
+    command.args(pinned(cpu)).arg(program);
+    command
 }

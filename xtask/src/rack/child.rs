@@ -13,6 +13,10 @@ use std::time::Duration;
 /// How long a server may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What a command begins with that is to have a session of its own, and in it a process group. The program makes them
+/// without a further process as long as it does not lead a group already.
+pub const SESSION: &str = "setsid";
+
 /// A running server. Its output goes to a file; dropping the handle ends it.
 #[derive(Debug)]
 pub struct Child {
@@ -25,16 +29,18 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts `command` in a process group of its own, with its output appended to `<scratch>/<name>.log`. `stop` is the
+    /// Starts `command` in a process group of its own (a session, if it starts with [`SESSION`]), with its output appended to `<scratch>/<name>.log`. `stop` is the
     /// signal that makes it end in good order.
     pub fn start(name: &str, command: &mut Command, stop: Signal, scratch: &Scratch) -> Result<Self> {
         let log = scratch.dir().join(format!("{name}.log"));
         let out = File::options().create(true).append(true).open(&log)?;
+        if command.get_program() != SESSION {
+            command.process_group(0);
+        }
         let inner = command
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
-            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name} ({})", command.get_program().display()))?;
         scratch.owns_process(inner.id(), stop.as_str().trim_start_matches("SIG"));

@@ -1,6 +1,6 @@
 //! Envoy as a plain TCP proxy.
 
-use super::{Peer, Place, pinned_command};
+use super::{Peer, Place, served_command};
 use crate::bench::Cpu;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -39,7 +39,7 @@ fn start(place: &Place<'_>) -> Result<Child> {
     let file = place.scratch.dir().join("envoy.yaml");
     fs::write(&file, config)?;
     let packages = paths::site_packages(&paths::envoy()).context("Envoy is not installed")?;
-    let mut command = pinned_command(place.cpu, packages.join("envoy/_bin/envoy"));
+    let mut command = served_command(place.cpu, packages.join("envoy/_bin/envoy"));
     let workers = if place.cpu == Cpu::One { "1" } else { "2" };
     command.args(["--disable-hot-restart", "--log-level", "error", "--concurrency", workers, "-c"]).arg(file);
     Child::start("envoy", &mut command, Signal::SIGTERM, place.scratch)

@@ -1,6 +1,6 @@
 //! HAProxy as a plain TCP proxy.
 
-use super::{Peer, Place, pinned_command};
+use super::{Peer, Place, served_command};
 use crate::bench::Cpu;
 use anyhow::Result;
 use nix::sys::signal::Signal;
@@ -28,7 +28,7 @@ listen postgres
     );
     let file = place.scratch.dir().join("haproxy.cfg");
     fs::write(&file, config)?;
-    let mut command = pinned_command(place.cpu, "/usr/sbin/haproxy".into());
+    let mut command = served_command(place.cpu, "/usr/sbin/haproxy".into());
     command.arg("-db").arg("-f").arg(file);
     Child::start("haproxy", &mut command, Signal::SIGTERM, place.scratch)
 }

@@ -1,6 +1,6 @@
 //! Ours, as it would run: the kernel intercepts if it can, fifty policies, an audit row per operation.
 
-use super::{Endpoint, pinned};
+use super::{Endpoint, served};
 use crate::bench::Cpu;
 use crate::bench::pgbench::DATABASE;
 use anyhow::{Context, Result, ensure};
@@ -37,7 +37,7 @@ impl Interlock {
         setup.more =
             "[log]\nlevel = \"warn\"\n[limits]\nconnections_per_agent = 20000\nconnections = 20000\n".into();
         setup.profile = way.profile;
-        setup.prefix = [pinned(way.cpu), way.prefix.clone()].concat();
+        setup.prefix = [served(way.cpu), way.prefix.clone()].concat();
         let daemon = Daemon::start(setup)?;
         match daemon.not_transparent_because() {
             None => say::line("interlock: transparent, 50 policies, audit on"),

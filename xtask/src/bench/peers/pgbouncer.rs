@@ -1,6 +1,6 @@
 //! PgBouncer: the pooler that everybody knows, with one server connection per client connection.
 
-use super::{Peer, Place, pinned_command};
+use super::{Peer, Place, served_command};
 use crate::bench::pgbench::DATABASE;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -31,7 +31,7 @@ log_disconnections = 0
     );
     let file = place.scratch.dir().join("pgbouncer.ini");
     fs::write(&file, config)?;
-    let mut command = pinned_command(place.cpu, "/usr/sbin/pgbouncer".into());
+    let mut command = served_command(place.cpu, "/usr/sbin/pgbouncer".into());
     command.arg(file);
     if nix::unistd::geteuid().is_root() {
         // It refuses to be root.
