@@ -7,14 +7,12 @@ use crate::config::Durable;
 use crate::identity::Caller;
 use crate::live::Live;
 use audit::{Begun, End, Outcome, SpoolError, Verdict as Recorded};
-use foldhash::fast::RandomState;
 use policy::{Asked, Effect, Place, Principal, Ruling};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
 use wire::{
-    Access, Action, Answer, Blame, Denial, OpEnd, OpId, Operation, Phase, Question, ResourceKind, Verdict,
+    Access, Action, Answer, Blame, Denial, OpEnd, OpMap, Operation, Phase, Question, ResourceKind, Verdict,
     WireError,
 };
 
@@ -26,7 +24,7 @@ pub(super) struct Desk {
     entry: Arc<Entry>,
     who: Principal,
     at: Place,
-    running: HashMap<OpId, Running, RandomState>,
+    running: OpMap<Running>,
 }
 
 struct Running {
@@ -70,7 +68,7 @@ impl Desk {
         )
         .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()));
         let at = place_of(&recorder);
-        Self { sessions, recorder, caller, entry, who, at, running: HashMap::default() }
+        Self { sessions, recorder, caller, entry, who, at, running: OpMap::default() }
     }
 
     pub(super) fn logs_in(&mut self, user: &str, database: &str) {
@@ -197,7 +195,7 @@ impl Desk {
 
     /// An operation came to its end: its row is complete.
     pub(super) fn done(&mut self, end: OpEnd) {
-        let Some(running) = self.running.remove(&end.op()) else { return };
+        let Some(running) = self.running.remove(end.op()) else { return };
         let target_us = u64::try_from(running.released.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (error_code, error) =
             end.error.map_or((None, String::new()), |(code, text)| (Some(code), text.into()));

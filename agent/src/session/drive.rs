@@ -296,7 +296,9 @@ impl Driver {
         match command {
             Command::Send { to: Side::Client, bytes } => self.client.queue(bytes),
             Command::Send { to: Side::Server, bytes } => {
-                self.server.iter_mut().for_each(|server| server.queue(bytes.clone()));
+                if let Some(server) = &mut self.server {
+                    server.queue(bytes);
+                }
             }
             Command::Observe(Observation::Done(end)) => self.desk.done(end),
             Command::Observe(Observation::Login { user, database, .. }) => {
@@ -330,7 +332,9 @@ impl Driver {
                 }
             }
         }
-        self.server.iter_mut().for_each(|server| server.queue(bytes.clone()));
+        if let Some(server) = &mut self.server {
+            server.queue(bytes);
+        }
         true
     }
 }

@@ -11,7 +11,7 @@
 //! The two marker bytes can't occur in UTF-8, and the CRC starts from the segment's random salt: no text that an
 //! agent sends can pass for a record. Numbers are LEB128, ids and addresses fixed, texts and lists carry a length.
 
-use crate::column::{Access, COLUMNS, Column, Part};
+use crate::column::{ALL, Access, COLUMNS, Column, Part};
 use crate::row::Row;
 use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
@@ -68,7 +68,7 @@ pub(crate) fn put_asked(out: &mut Vec<u8>, salt: u32, row: &Row) {
 pub(crate) fn put_ended(out: &mut Vec<u8>, salt: u32, row: &Row) {
     put(out, salt, ENDED, |out| {
         out.extend_from_slice(row.id.as_bytes());
-        put_columns(out, row, &LISTS.ended);
+        put_end(out, row);
     });
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn put_ended(out: &mut Vec<u8>, salt: u32, row: &Row) {
 pub(crate) fn put_whole(out: &mut Vec<u8>, salt: u32, row: &Row) {
     put(out, salt, WHOLE, |out| {
         put_begin(out, row);
-        put_columns(out, row, &LISTS.ended);
+        put_end(out, row);
     });
 }
 
@@ -178,13 +178,34 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
     }
 });
 
+/// Appends the columns of one part: the loop over [`COLUMNS`], written out so that the compiler knows each column's
+/// type and getter. It runs for every operation.
+macro_rules! put_part {
+    ($out:ident, $row:ident, $part:pat, $($index:literal)+) => {{
+        const { assert!(ALL.len() == [$($index),+].len()) };
+        $({
+            const COLUMN: &Column = &ALL[$index];
+            if matches!(COLUMN.part, $part) {
+                put_column($out, $row, COLUMN);
+            }
+        })+
+    }};
+    ($out:ident, $row:ident, $part:pat) => {
+        put_part!($out, $row, $part, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36)
+    };
+}
+
 fn put_begin(out: &mut Vec<u8>, row: &Row) {
     out.extend_from_slice(row.subject.encoded(|| {
         let mut encoded = Vec::new();
-        put_columns(&mut encoded, row, &LISTS.subject);
+        LISTS.subject.iter().for_each(|column| put_column(&mut encoded, row, column));
         encoded
     }));
-    put_columns(out, row, &LISTS.asked);
+    put_part!(out, row, Part::Asked);
+}
+
+fn put_end(out: &mut Vec<u8>, row: &Row) {
+    put_part!(out, row, Part::Ended);
 }
 
 fn read_begin(reader: &mut Reader<'_>, row: &mut Row, version: u8) -> Option<()> {
@@ -195,33 +216,32 @@ fn read_begin(reader: &mut Reader<'_>, row: &mut Row, version: u8) -> Option<()>
     read_columns(reader, row, &LISTS.asked)
 }
 
-fn put_columns(out: &mut Vec<u8>, row: &Row, columns: &[&Column]) {
-    for column in columns {
-        match &column.access {
-            Access::Uuid(get, _) => out.extend_from_slice(get(row).as_bytes()),
-            Access::Time(get, _) => out.extend_from_slice(&get(row).to_le_bytes()),
-            Access::U16(get, _) => out.extend_from_slice(&get(row).to_le_bytes()),
-            Access::U32(get, _) => put_number(out, get(row).into()),
-            Access::U64(get, _) => put_number(out, get(row)),
-            Access::Ip(get, _) => out.extend_from_slice(&get(row).octets()),
-            Access::Word(words) => out.push((words.code)(row)),
-            Access::Low(get, _) => put_bytes(out, get(row).as_bytes()),
-            Access::Text(get, _) => put_bytes(out, get(row).as_bytes()),
-            Access::Lows(get, _) => {
-                put_number(out, get(row).len() as u64);
-                for item in get(row).iter() {
-                    put_bytes(out, item.as_bytes());
-                }
+#[inline(always)]
+fn put_column(out: &mut Vec<u8>, row: &Row, column: &Column) {
+    match &column.access {
+        Access::Uuid(get, _) => out.extend_from_slice(get(row).as_bytes()),
+        Access::Time(get, _) => out.extend_from_slice(&get(row).to_le_bytes()),
+        Access::U16(get, _) => out.extend_from_slice(&get(row).to_le_bytes()),
+        Access::U32(get, _) => put_number(out, get(row).into()),
+        Access::U64(get, _) => put_number(out, get(row)),
+        Access::Ip(get, _) => out.extend_from_slice(&get(row).octets()),
+        Access::Word(words) => out.push((words.code)(row)),
+        Access::Low(get, _) => put_bytes(out, get(row).as_bytes()),
+        Access::Text(get, _) => put_bytes(out, get(row).as_bytes()),
+        Access::Lows(get, _) => {
+            put_number(out, get(row).len() as u64);
+            for item in get(row).iter() {
+                put_bytes(out, item.as_bytes());
             }
-            Access::Nullables(get, _) => {
-                put_number(out, get(row).len() as u64);
-                for item in get(row) {
-                    match item {
-                        None => put_number(out, 0),
-                        Some(text) => {
-                            put_number(out, text.len() as u64 + 1);
-                            out.extend_from_slice(text.as_bytes());
-                        }
+        }
+        Access::Nullables(get, _) => {
+            put_number(out, get(row).len() as u64);
+            for item in get(row) {
+                match item {
+                    None => put_number(out, 0),
+                    Some(text) => {
+                        put_number(out, text.len() as u64 + 1);
+                        out.extend_from_slice(text.as_bytes());
                     }
                 }
             }

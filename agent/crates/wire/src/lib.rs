@@ -26,6 +26,8 @@ mod verdict;
 pub use command::{CancelKey, Command, Commands, Event, Observation, OpEnd, Side};
 pub use error::{Blame, WireError};
 pub use limits::Limits;
-pub use op::{Access, Action, Certainty, Facts, Meaning, OpId, Operation, Phase, Resource, ResourceKind};
+pub use op::{
+    Access, Action, Certainty, Facts, Meaning, OpId, OpMap, Operation, Phase, Resource, ResourceKind,
+};
 pub use protocol::{Detection, Interceptor, Options, Protocol, Shared};
 pub use verdict::{Answer, Denial, Question, Verdict};

@@ -1,6 +1,10 @@
 //! What one operation is and means, in words that no protocol owns.
 
 use bytes::Bytes;
+mod map;
+
+pub use map::OpMap;
+
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;

@@ -28,11 +28,10 @@ use super::reply::{self, Expected, Kind, ReplyQueue, Severity};
 use super::sql::{Reading, Recent, Scope};
 use super::startup::Login;
 use crate::{
-    CancelKey, Command, Commands, Event, Interceptor, Limits, Meaning, Observation, OpEnd, OpId, Operation,
-    Options, Phase, Question, Shared, Side, WireError,
+    CancelKey, Command, Commands, Event, Interceptor, Limits, Meaning, Observation, OpEnd, OpId, OpMap,
+    Operation, Options, Phase, Question, Shared, Side, WireError,
 };
 use bytes::Bytes;
-use hashbrown::HashMap;
 use lookup::Lookup;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -161,7 +160,7 @@ pub(super) struct Machine {
     client_discarding: usize,
     held: Option<Held>,
     replies: ReplyQueue,
-    running: HashMap<OpId, Running>,
+    running: OpMap<Running>,
     statements: Names<Statement>,
     portals: Names<Portal>,
     cursors: Names<Arc<Meaning>>,
@@ -207,7 +206,7 @@ impl Machine {
             client_discarding: 0,
             held: None,
             replies: ReplyQueue::default(),
-            running: HashMap::new(),
+            running: OpMap::default(),
             statements: Names::new(names_max),
             portals: Names::new(names_max),
             cursors: Names::new(names_max),
@@ -258,7 +257,7 @@ impl Machine {
 
     /// The operation has ended; nothing happens if it had before.
     fn finish(&mut self, id: OpId, out: &mut Commands) {
-        let Some(running) = self.running.remove(&id) else { return };
+        let Some(running) = self.running.remove(id) else { return };
         if running.end.error.is_none() && running.completed {
             for (kind, name) in &running.lets_go {
                 match (kind, name) {
@@ -366,7 +365,7 @@ impl Machine {
     fn unreachable(&mut self, out: &mut Commands) {
         const WHY: &str = "the target can't be reached";
         if let Some(op) = self.login_op.take().or_else(|| self.cancel_op.take()) {
-            if let Some(running) = self.running.get_mut(&op) {
+            if let Some(running) = self.running.get_mut(op) {
                 running.end.error = Some(("08001".into(), WHY.into()));
             }
             self.finish(op, out);

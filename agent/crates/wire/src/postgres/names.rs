@@ -5,8 +5,8 @@
 //! keeps all that are still possible; a use is judged as all of them at once. Replies narrow it down again.
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use hashbrown::HashMap;
-use std::collections::hash_map::RandomState;
 
 /// Names of one kind and their possible definitions, oldest first.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ const POSSIBLE_MAX: usize = 1_024;
 
 impl<T: PartialEq> Names<T> {
     pub(super) fn new(max: usize) -> Self {
-        Self { table: HashMap::with_hasher(RandomState::new()), max }
+        Self { table: HashMap::with_hasher(RandomState::default()), max }
     }
 
     /// Adds a definition made by request `seq`.

@@ -116,7 +116,7 @@ impl Machine {
         self.begin(id, message.len(), seq);
         let unsettles = made.unsettles;
         if self.portals.define(&portal, seq, self.segment, made).is_err() {
-            if let Some(running) = self.running.get_mut(&id) {
+            if let Some(running) = self.running.get_mut(id) {
                 running.end.error = Some(("54000".into(), "too many portals".into()));
             }
             self.finish(id, out);
@@ -134,7 +134,7 @@ impl Machine {
     }
 
     pub(super) fn release_execute(&mut self, message: Bytes, op: Option<OpId>, out: &mut Commands) {
-        if let Some(running) = op.and_then(|op| self.running.get_mut(&op)) {
+        if let Some(running) = op.and_then(|op| self.running.get_mut(op)) {
             running.end.bytes_in += message.len() as u64;
             running.executed = true;
         }
@@ -145,7 +145,7 @@ impl Machine {
     }
 
     fn executes(&mut self, id: OpId) {
-        if let Some(running) = self.running.get_mut(&id) {
+        if let Some(running) = self.running.get_mut(id) {
             running.executed = true;
         }
     }
@@ -192,7 +192,7 @@ impl Machine {
                     _ => {}
                 },
                 Effect::Execute { name } => {
-                    if self.statement_unsettles(name.as_bytes()) {
+                    if self.meaning_of_statement(name.as_bytes()).unsettles {
                         self.settings.went_stale("EXECUTE");
                     }
                 }
@@ -207,7 +207,7 @@ impl Machine {
     }
 
     fn lets_go(&mut self, id: OpId, kind: LetsGo, name: Option<Box<str>>) {
-        if let Some(Running { lets_go, .. }) = self.running.get_mut(&id) {
+        if let Some(Running { lets_go, .. }) = self.running.get_mut(id) {
             lets_go.push((kind, name));
         }
     }

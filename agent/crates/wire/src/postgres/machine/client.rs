@@ -1,6 +1,7 @@
 //! The client's side: finds the next message and says what it is.
 
 use super::lookup::{Ahead, Lookup};
+use super::meaning::Used;
 use super::{Ask, Held, Machine, State, send};
 use crate::postgres::frame::{self, Header, client as read};
 use crate::postgres::reply::Kind;
@@ -164,7 +165,7 @@ impl Machine {
         let bytes = self.from_client.take(self.client_passing);
         self.client_passing -= bytes.len();
         if let Some(running) =
-            self.replies.head().and_then(|head| head.op).and_then(|op| self.running.get_mut(&op))
+            self.replies.head().and_then(|head| head.op).and_then(|op| self.running.get_mut(op))
         {
             running.end.bytes_in += bytes.len() as u64;
         }
@@ -327,8 +328,7 @@ impl Machine {
 
     fn ask_bind(&mut self, message: &Bytes, out: &mut Commands) -> Option<()> {
         let bind = read::bind(message)?;
-        let (meaning, text, reading) = self.meaning_of_statement(bind.statement);
-        let unsettles = self.statement_unsettles(bind.statement);
+        let Used { meaning, text, reading, unsettles } = self.meaning_of_statement(bind.statement);
         let portal = Bytes::copy_from_slice(bind.portal);
         let ask = Ask { binds: bind.values, ..Ask::run(meaning, text) };
         self.ask(ask, Held::Bind { message: message.clone(), portal, reading, unsettles }, out);

@@ -7,6 +7,17 @@ use bytes::Bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// What the use of a prepared statement means.
+pub(super) struct Used {
+    pub(super) meaning: Arc<Meaning>,
+    /// Of the latest that the name may stand for; empty if that is not known.
+    pub(super) text: Bytes,
+    /// The reading of that text.
+    pub(super) reading: Option<Arc<Reading>>,
+    /// It may change what later readings depend on.
+    pub(super) unsettles: bool,
+}
+
 impl Machine {
     /// Reads a statement as the target would now.
     pub(super) fn read_text(&self, text: &[u8]) -> Arc<Reading> {
@@ -44,7 +55,7 @@ impl Machine {
         let mut meaning = Cow::Borrowed(&reading.meaning);
         for effect in &reading.effects {
             let used = match effect {
-                Effect::Execute { name } => self.meaning_of_statement(name.as_bytes()).0,
+                Effect::Execute { name } => self.meaning_of_statement(name.as_bytes()).meaning,
                 Effect::UseCursor { name } => self.meaning_of_cursor("FETCH", name.as_bytes()),
                 _ => continue,
             };
@@ -53,13 +64,17 @@ impl Machine {
         Arc::clone(&meaning)
     }
 
-    /// Everything that running the prepared statement of that name may mean, the text of the latest, and its reading.
-    pub(super) fn meaning_of_statement(&self, name: &[u8]) -> (Arc<Meaning>, Bytes, Option<Arc<Reading>>) {
-        let mut result: Option<(Arc<Meaning>, Bytes, Option<Arc<Reading>>)> = None;
+    /// Everything that running the prepared statement of that name may mean, the text of the latest, and its reading;
+    /// and whether that may change what later readings depend on.
+    pub(super) fn meaning_of_statement(&self, name: &[u8]) -> Used {
+        let mut result: Option<Used> = None;
         for statement in self.statements.possible(name, self.segment) {
-            let (meaning, text, reading) = match statement {
+            let (meaning, text, reading, unsettles) = match statement {
                 Statement::Text(text) => {
                     let reading = self.read_text(text);
+                    // Those that run further prepared statements are not followed: they may.
+                    let effects = &reading.effects;
+                    let may = effects.iter().any(|it| unsettles(it) || matches!(it, Effect::Execute { .. }));
                     // No recursion without end: what a prepared EXECUTE uses was itself prepared by Parse or PREPARE,
                     // and those that use further ones are not followed.
                     let meaning = if reading.effects.iter().any(uses_another) {
@@ -67,41 +82,33 @@ impl Machine {
                     } else {
                         Arc::clone(&reading.meaning)
                     };
-                    (meaning, text.clone(), Some(reading))
+                    (meaning, text.clone(), Some(reading), may)
                 }
                 Statement::Sql { inner, scope }
                     if scope.as_ref() == Some(&self.settings.scope) && !self.settings.stale =>
                 {
-                    (Arc::clone(inner), Bytes::new(), None)
+                    (Arc::clone(inner), Bytes::new(), None, inner.certainty != Certainty::Exact)
                 }
                 Statement::Sql { inner, .. } => {
-                    (Arc::new(doubtful(inner, "prepared under another search path")), Bytes::new(), None)
+                    let meaning = doubtful(inner, "prepared under another search path");
+                    (Arc::new(meaning), Bytes::new(), None, inner.certainty != Certainty::Exact)
                 }
             };
             result = Some(match result {
-                None => (meaning, text, reading),
+                None => Used { meaning, text, reading, unsettles },
                 // Effects of several possible statements can't be told apart: the latest's are followed.
-                Some((earlier, _, _)) => (Arc::new(join(&earlier, &meaning)), text, reading),
+                Some(earlier) => Used {
+                    meaning: Arc::new(join(&earlier.meaning, &meaning)),
+                    text,
+                    reading,
+                    unsettles: earlier.unsettles || unsettles,
+                },
             });
         }
         result.unwrap_or_else(|| {
             let doubt = "a prepared statement that was not seen being prepared";
-            (Arc::new(Meaning::opaque("EXECUTE", Action::Unknown, doubt)), Bytes::new(), None)
-        })
-    }
-
-    /// May running any of what the prepared statement's name stands for change what later readings depend on?
-    pub(super) fn statement_unsettles(&self, name: &[u8]) -> bool {
-        self.statements.possible(name, self.segment).any(|statement| match statement {
-            Statement::Text(text) => {
-                let reading = self.read_text(text);
-                // Those that run further prepared statements are not followed: they may.
-                reading
-                    .effects
-                    .iter()
-                    .any(|effect| unsettles(effect) || matches!(effect, Effect::Execute { .. }))
-            }
-            Statement::Sql { inner, .. } => inner.certainty != Certainty::Exact,
+            let meaning = Arc::new(Meaning::opaque("EXECUTE", Action::Unknown, doubt));
+            Used { meaning, text: Bytes::new(), reading: None, unsettles: false }
         })
     }
 

@@ -136,7 +136,7 @@ impl Machine {
             State::Authenticating => self.login_op,
             _ => self.replies.head().and_then(|head| head.op),
         };
-        op.and_then(|op| self.running.get_mut(&op))
+        op.and_then(|op| self.running.get_mut(op))
     }
 
     fn count_out(&mut self, bytes: usize) {
@@ -283,7 +283,7 @@ impl Machine {
 
     /// An operation that was released, but never ran.
     pub(super) fn was_skipped(&mut self, op: OpId) {
-        if let Some(running) = self.running.get_mut(&op) {
+        if let Some(running) = self.running.get_mut(op) {
             let why = "skipped: an earlier request of the pipeline failed";
             running.end.error.get_or_insert_with(|| ("".into(), why.into()));
         }
@@ -348,9 +348,9 @@ impl Machine {
             // Portals end with their transaction; in a failed one nothing can be fetched.
             self.portals.release_all(seq);
             let over: Vec<OpId> =
-                self.running.iter().filter(|(_, running)| running.seq <= seq).map(|(op, _)| *op).collect();
+                self.running.iter().filter(|(_, running)| running.seq <= seq).map(|(op, _)| op).collect();
             for op in over {
-                if let Some(running) = self.running.get_mut(&op).filter(|running| !running.executed) {
+                if let Some(running) = self.running.get_mut(op).filter(|running| !running.executed) {
                     running.end.error.get_or_insert_with(|| ("".into(), "bound, but never executed".into()));
                 }
                 self.finish(op, out);
