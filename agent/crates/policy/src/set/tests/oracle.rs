@@ -8,7 +8,9 @@
 use super::*;
 use cedar_policy::{Context, Decision, Entities, EntityUid, PolicySet as Cedar, Request, Schema};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::str::FromStr as _;
 
 const AGENTS: [(&str, &[&str]); 4] =
@@ -316,40 +318,88 @@ impl Oracle {
     }
 }
 
-/// Many policies at once: a dozen, of which a case meets several.
+/// Many policies at once: a dozen, of which a case meets several. Half of the sets permit nearly everything, or would
+/// with an approval, so that it is the others that decide.
 fn policies() -> impl Strategy<Value = Vec<String>> {
-    prop::collection::vec(policy(), 1..14)
+    let broad = prop::sample::select(vec![
+        "",
+        "",
+        "permit (principal, action, resource);",
+        "permit (principal, action, resource) when { context.approvals.contains(\"dba\") };",
+    ]);
+    (broad, prop::collection::vec(policy(), 1..14)).prop_map(|(broad, mut policies)| {
+        if !broad.is_empty() {
+            policies.insert(policies.len() / 2, broad.to_owned());
+        }
+        policies
+    })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
-    #[test]
-    fn equals_plain_cedar(policies in policies(), cases in prop::collection::vec(case(), 1..8)) {
-        let text: String = policies.iter().enumerate().map(|(n, policy)| format!("@id(\"p{n}\") {policy}\n")).collect();
-        let source = Source { name: "random.cedar".into(), text: text.clone() };
-        let Ok(set) = PolicySet::load(&[source], &catalog()) else {
-            // Strict validation refuses some combinations, such as an action that can't be applied.
-            return Err(TestCaseError::reject("invalid policies"));
+/// How often each answer came: a comparison in which nothing is ever permitted would compare nothing.
+#[derive(Debug, Default)]
+struct Coverage {
+    forwarded: Cell<u32>,
+    held: Cell<u32>,
+    refused: Cell<u32>,
+}
+
+impl Coverage {
+    fn count(&self, effect: &Effect) {
+        let counter = match effect {
+            Effect::Forward => &self.forwarded,
+            Effect::Hold { .. } => &self.held,
+            Effect::Deny => &self.refused,
         };
-        let oracle = Oracle::new(&text);
-        for case in &cases {
-            let who = Principal::new(case.agent.into(), "u".into(), "e".into(), "h".into(), case.uid)
-                .in_container(case.container.clone())
-                .on_task(case.task.clone());
-            let at = Place::new(case.target.into(), case.database.as_str().into());
-            let meaning = Arc::new(case.meaning.clone());
-            let asked = Asked { who: &who, at: &at, meaning: &meaning, hour: case.hour };
-            let expected = oracle.permits(case, &[]);
-            let (fresh, near) = (set.rule(&asked), set.rule(&asked));
-            let other = Arc::new(Meaning { fingerprint: 7, ..case.meaning.clone() });
-            let far = set.rule(&Asked { meaning: &other, ..asked });
-            for ruling in [&fresh, &near, &far] {
-                prop_assert_eq!(ruling.effect == Effect::Forward, expected, "{}\n{:?}\n{}", text, case, ruling.reason);
-            }
-            if let Effect::Hold { groups } = &fresh.effect {
-                let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-                prop_assert!(oracle.permits(case, &groups), "held for {:?}\n{}\n{:?}", groups, text, case);
-            }
+        counter.set(counter.get() + 1);
+    }
+}
+
+#[test]
+fn equals_plain_cedar() {
+    let coverage = Coverage::default();
+    let config = ProptestConfig { cases: 300, max_shrink_iters: 2_000, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..config });
+    let strategy = (policies(), prop::collection::vec(case(), 1..8));
+    runner.run(&strategy, |(policies, cases)| compare(&policies, &cases, &coverage)).unwrap();
+    let Coverage { forwarded, held, refused } = &coverage;
+    assert!(forwarded.get().min(held.get()) >= 30 && refused.get() >= 300, "{coverage:?}");
+}
+
+fn compare(policies: &[String], cases: &[Case], coverage: &Coverage) -> Result<(), TestCaseError> {
+    let text: String =
+        policies.iter().enumerate().map(|(n, policy)| format!("@id(\"p{n}\") {policy}\n")).collect();
+    let source = Source { name: "random.cedar".into(), text: text.clone() };
+    let Ok(set) = PolicySet::load(&[source], &catalog()) else {
+        // Strict validation refuses some combinations, such as an action that can't be applied.
+        return Err(TestCaseError::reject("invalid policies"));
+    };
+    let oracle = Oracle::new(&text);
+    for case in cases {
+        let who = Principal::new(case.agent.into(), "u".into(), "e".into(), "h".into(), case.uid)
+            .in_container(case.container.clone())
+            .on_task(case.task.clone());
+        let at = Place::new(case.target.into(), case.database.as_str().into());
+        let meaning = Arc::new(case.meaning.clone());
+        let asked = Asked { who: &who, at: &at, meaning: &meaning, hour: case.hour };
+        let expected = oracle.permits(case, &[]);
+        let (fresh, near) = (set.rule(&asked), set.rule(&asked));
+        let other = Arc::new(Meaning { fingerprint: 7, ..case.meaning.clone() });
+        let far = set.rule(&Asked { meaning: &other, ..asked });
+        for ruling in [&fresh, &near, &far] {
+            prop_assert_eq!(
+                ruling.effect == Effect::Forward,
+                expected,
+                "{}\n{:?}\n{:?}",
+                text,
+                case,
+                ruling.reason
+            );
+        }
+        coverage.count(&fresh.effect);
+        if let Effect::Hold { groups } = &fresh.effect {
+            let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+            prop_assert!(oracle.permits(case, &groups), "held for {:?}\n{}\n{:?}", groups, text, case);
         }
     }
+    Ok(())
 }
