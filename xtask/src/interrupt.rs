@@ -10,8 +10,12 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Exit code of a command that was ended by SIGINT, as shells count.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// From now on, SIGINT, SIGTERM and SIGHUP clear up and end the process.
+/// From now on, SIGINT, SIGTERM and SIGHUP clear up and end the process. A command that runs another may call it again.
 pub fn clear_up_first() -> Result<()> {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
     ctrlc::set_handler(|| {
         INTERRUPTED.store(true, Ordering::SeqCst);
         say::step("Clearing up");

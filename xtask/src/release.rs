@@ -30,17 +30,23 @@ pub struct Options {
     /// How long each kind of load is run for, in seconds.
     #[arg(long, default_value_t = SECS, value_parser = clap::value_parser!(u64).range(1..=600))]
     secs: u64,
+    /// Go on if the kernel programs can't be built. The result can't intercept: it serves explicit listeners only.
+    #[arg(long)]
+    without_kernel: bool,
 }
 
 impl Options {
     /// As another command builds it that has set up already.
     pub const fn set_up() -> Self {
-        Self { no_setup: true, secs: SECS }
+        Self { no_setup: true, secs: SECS, without_kernel: true }
     }
 }
 
 /// Runs the command.
 pub fn run(options: &Options) -> Result<()> {
+    if std::env::var_os("INTERLOCK_BIN").is_some() {
+        bail!("`INTERLOCK_BIN` is set: what it names would be run instead of what is built; unset it");
+    }
     if !options.no_setup {
         setup::ensure(Purpose::Release)?;
     }
@@ -48,7 +54,14 @@ pub fn run(options: &Options) -> Result<()> {
     say::step("Kernel programs");
     match ebpf::build() {
         Ok(object) => say::line(&format!("built {}", object.display())),
-        Err(error) => say::warn(&format!("not built, so the result can't intercept: {error:#}")),
+        Err(error) if options.without_kernel => {
+            say::warn(&format!("not built, so the result can't intercept: {error:#}"));
+        }
+        Err(error) => {
+            return Err(
+                error.context("no kernel programs; without them it can't intercept (`--without-kernel`)")
+            );
+        }
     }
     let rustc = Rustc::find()?;
     let merge = rustc.profile_tool()?;
@@ -56,7 +69,7 @@ pub fn run(options: &Options) -> Result<()> {
     let raw = room.dir().join("raw");
 
     say::step("Build, to see what it runs (some minutes)");
-    build(&rustc, "-Cprofile-generate", Profile::Instrumented)?;
+    build(&rustc, &["-Cprofile-generate".to_owned()], Profile::Instrumented)?;
     say::step("Run it under load");
     let trained = train::run(&raw, options.secs);
     interrupt::settle();
@@ -64,7 +77,8 @@ pub fn run(options: &Options) -> Result<()> {
     let profile = merged(&merge, &raw)?;
 
     say::step("Build, with what was seen (some minutes)");
-    let flags = format!("-Cprofile-use={} -Cllvm-args=-pgo-warn-missing-function=false", profile.display());
+    let used = format!("-Cprofile-use={}", profile.display());
+    let flags = [used, "-Cllvm-args=-pgo-warn-missing-function=false".to_owned()];
     build(&rustc, &flags, Profile::Optimised)?;
     scratch::end_all();
     let built = paths::binary("interlock", Profile::Optimised);
@@ -72,18 +86,21 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds the host agent with these flags in the folder of that profile, and puts the program there.
-fn build(rustc: &Rustc, flags: &str, profile: Profile) -> Result<()> {
+/// Builds the host agent with these flags, after the caller's own, in the folder of that profile, and puts the program
+/// there.
+fn build(rustc: &Rustc, flags: &[String], profile: Profile) -> Result<()> {
     let wanted = paths::binary("interlock", profile);
     let target = paths::target().join(profile.folder());
+    let own = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let all: Vec<&str> = own.split_whitespace().chain(flags.iter().map(String::as_str)).collect();
     // For a named target the flags are not those of build scripts and macros.
     cmd::show(
         cmd::cargo()
             .args(["build", "--locked", "--release", "--bin", "interlock", "--target", &rustc.host])
             .arg("--target-dir")
             .arg(&target)
-            .env("RUSTFLAGS", flags)
-            .env_remove("CARGO_ENCODED_RUSTFLAGS"),
+            // Takes flags with spaces in them, and goes before RUSTFLAGS.
+            .env("CARGO_ENCODED_RUSTFLAGS", all.join("\x1f")),
     )?;
     let made = target.join(&rustc.host).join("release/interlock");
     // A new file: the old one may be running.

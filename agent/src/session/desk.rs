@@ -32,15 +32,13 @@ struct Running {
     released: Instant,
 }
 
-/// When a question was asked and decided.
+/// When a question was asked, and for how long it was decided.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
     /// When it was asked, in µs since 1970 UTC.
     pub(super) time: i64,
     /// How long the decision took.
     pub(super) decision_ns: u64,
-    /// When there was one.
-    decided: Instant,
 }
 
 /// What became of a question.
@@ -86,9 +84,8 @@ impl Desk {
         let (time, asked) = (micros_now(), Instant::now());
         let live = self.sessions.live.load();
         let ruling = self.rule(&live, question.op(), hour(time));
-        let decided = Instant::now();
-        let decision_ns = u64::try_from((decided - asked).as_nanos()).unwrap_or(u64::MAX);
-        let times = Times { time, decision_ns, decided };
+        let decision_ns = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let times = Times { time, decision_ns };
         match &ruling.effect {
             Effect::Forward => self.forward(&live, question, &ruling, times),
             Effect::Deny => Decided::Now(self.deny(&live, question, &ruling, times)),
@@ -154,20 +151,20 @@ impl Desk {
             return Decided::Soon(Waiting { question, row: receiver });
         }
         let begun = self.sessions.spool.begin(row);
-        Decided::Now(self.release(question, begun, times.decided))
+        Decided::Now(self.release(question, begun))
     }
 
     /// The row of a waiting operation reached the disk, or could not.
     pub(super) fn recorded(&mut self, waiting: Waiting, begun: Result<Begun, SpoolError>) -> Answer {
-        self.release(waiting.question, begun, Instant::now())
+        self.release(waiting.question, begun)
     }
 
-    fn release(&mut self, question: Question, begun: Result<Begun, SpoolError>, released: Instant) -> Answer {
+    fn release(&mut self, question: Question, begun: Result<Begun, SpoolError>) -> Answer {
         match begun {
             Ok(begun) => {
                 self.sessions.registry.counts.forwarded();
                 let id = question.op().id;
-                self.running.insert(id, Running { begun, released });
+                self.running.insert(id, Running { begun, released: Instant::now() });
                 question.answer(Verdict::Forward).0
             }
             Err(error) => {

@@ -83,7 +83,7 @@ impl Recorder {
         &mut self,
         op: &Operation,
         ruling: &Ruling,
-        (verdict, Times { time, decision_ns, .. }): (Verdict, Times),
+        (verdict, Times { time, decision_ns }): (Verdict, Times),
         keep: &Audit,
     ) -> Row {
         self.sequence += 1;

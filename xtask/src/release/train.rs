@@ -3,7 +3,8 @@
 use crate::bench::Cpu;
 use crate::bench::peers::{self, Endpoint, Interlock, Way};
 use crate::bench::pgbench::{DATABASE, Load};
-use anyhow::{Result, ensure};
+use crate::cmd;
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -29,9 +30,9 @@ const SESSION: &str = r"\set ON_ERROR_STOP 0
 COPY pgbench_accounts TO STDOUT;
 CREATE TEMP TABLE mine (a int, b text);
 COPY mine FROM STDIN;
-1\tone
-2\ttwo
-\\.
+1	one
+2	two
+\.
 INSERT INTO mine SELECT n, repeat('x', 100) FROM generate_series(1, 1000) n;
 SELECT * FROM mine;
 PREPARE again (int) AS SELECT abalance FROM pgbench_accounts WHERE aid = $1;
@@ -54,18 +55,26 @@ SELECT FROM WHERE;
 DROP TABLE pgbench_history_old;
 ";
 
+/// What must be among the rows if all of that was run.
+const SEEN: &[&[&str]] = &[
+    &["--verdict", "deny"],
+    &["--verdict", "forward", "--text", "1 / 0"],
+    &["--verdict", "forward", "--text", "FETCH 100"],
+    &["--verdict", "forward", "--text", "EXECUTE again"],
+    &["--verdict", "forward", "--text", "COPY mine"],
+];
+
 /// Runs the load; the host agent notes into the folder `raw` what it ran.
 pub fn run(raw: &Path, secs: u64) -> Result<()> {
     let postgres = peers::database(None, Cpu::Two)?;
-    let notes = format!("LLVM_PROFILE_FILE={}/%p.profraw", raw.display());
-    let way = Way {
-        cpu: Cpu::Two,
-        explicit: true,
-        profile: Profile::Instrumented,
-        prefix: vec!["env".to_owned(), notes],
-    };
+    let noting = ["env".to_owned(), format!("LLVM_PROFILE_FILE={}/%p.profraw", raw.display())];
+    let way = Way { cpu: Cpu::Two, explicit: false, profile: Profile::Instrumented, prefix: noting.to_vec() };
     let mut interlock = Interlock::start(postgres.port(), &way)?;
-    let to = interlock.endpoint()?;
+    let mut to = interlock.endpoint()?;
+    if !to.under.is_empty() {
+        // `interlock exec` is the instrumented program too.
+        to.under.splice(0..0, noting.clone());
+    }
     let room = Scratch::new("train")?;
     let script = room.dir().join("transaction.sql");
     fs::write(&script, TRANSACTION)?;
@@ -84,7 +93,13 @@ pub fn run(raw: &Path, secs: u64) -> Result<()> {
         session(&to)?;
     }
     say::line(&format!("{} sessions of psql with refusals, errors and COPY", secs * 2));
-    interlock.daemon.read(&["audit", "query", "--limit", "1000"])?;
+    for filter in SEEN {
+        let mut ask = interlock.daemon.interlock(&["audit", "query", "--json", "--limit", "1"]);
+        let [_env, place] = &noting;
+        let (name, value) = place.split_once('=').unwrap_or_default();
+        let found = cmd::read(ask.args(*filter).env(name, value))?;
+        ensure!(found.contains("\"id\""), "the load was not run: no row for `{}`", filter.join(" "));
+    }
     let status = interlock.daemon.stop()?;
     ensure!(status.success(), "the instrumented host agent ended with {status}");
     Ok(())
@@ -92,20 +107,12 @@ pub fn run(raw: &Path, secs: u64) -> Result<()> {
 
 /// One session of psql; what the target or the host agent refuses in it is part of the load.
 fn session(to: &Endpoint) -> Result<()> {
-    let mut child = Command::new("psql")
-        .args([
-            "-Xq",
-            "-h",
-            &to.host,
-            "-p",
-            &to.port.to_string(),
-            "-U",
-            "postgres",
-            "-d",
-            DATABASE,
-            "-f",
-            "-",
-        ])
+    let mut line = to.under.clone();
+    line.extend(["psql", "-Xq", "-h", &to.host, "-p", &to.port.to_string()].map(str::to_owned));
+    line.extend(["-U", "postgres", "-d", DATABASE, "-f", "-"].map(str::to_owned));
+    let (program, arguments) = line.split_first().context("no command line")?;
+    let mut child = Command::new(program)
+        .args(arguments)
         .env("PGSSLMODE", "disable")
         .env("PGGSSENCMODE", "disable")
         .stdin(Stdio::piped())

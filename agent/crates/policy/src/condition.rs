@@ -15,6 +15,10 @@ pub(crate) struct Reads {
     pub approvals: bool,
     /// The approval groups it names.
     pub groups: BTreeSet<String>,
+    /// It holds only for operations that were understood exactly.
+    pub demands_exact: bool,
+    /// It holds for every operation that was not understood exactly, and that is all it looks at.
+    pub meets_inexact: bool,
     /// The names of all attributes that it reads, of whatever.
     pub attributes: BTreeSet<String>,
     /// The entities (type, id) that it names.
@@ -31,6 +35,8 @@ impl Reads {
         let mut reads = Self::default();
         if let Some(conditions) = json.get("conditions").and_then(Value::as_array) {
             reads.conditional = !conditions.is_empty();
+            reads.demands_exact = conditions.iter().any(|condition| says_exact(condition, true));
+            reads.meets_inexact = matches!(conditions.as_slice(), [only] if says_exact(only, false));
             for condition in conditions {
                 reads.expression(condition, false);
             }
@@ -95,6 +101,39 @@ impl Reads {
             self.entities.insert((type_name, id));
         }
     }
+}
+
+/// Does the condition come down to `context.certainty == "exact"`, or to its contrary? A part of a conjunction is enough
+/// for the former.
+fn says_exact(condition: &Value, exact: bool) -> bool {
+    let kind = condition.get("kind").and_then(Value::as_str);
+    let body = condition.get("body").unwrap_or(&Value::Null);
+    match (kind, exact) {
+        (Some("when"), true) => demands(body),
+        (Some("unless"), true) | (Some("when"), false) => compares(body, "!="),
+        (Some("unless"), false) => compares(body, "=="),
+        _ => false,
+    }
+}
+
+/// `context.certainty == "exact"`, perhaps with more that must hold.
+fn demands(body: &Value) -> bool {
+    let side = |name: &str| body.get("&&").and_then(|both| both.get(name));
+    compares(body, "==") || side("left").is_some_and(demands) || side("right").is_some_and(demands)
+}
+
+/// Is it the certainty and "exact", compared so?
+fn compares(body: &Value, operator: &str) -> bool {
+    let side = |name: &str| body.get(operator).and_then(|both| both.get(name));
+    let (Some(left), Some(right)) = (side("left"), side("right")) else { return false };
+    let certainty = |value: &Value| {
+        let access = value.get(".");
+        let of = access.and_then(|access| access.get("left")).and_then(|left| left.get("Var"));
+        let name = access.and_then(|access| access.get("attr"));
+        of.and_then(Value::as_str) == Some("context") && name.and_then(Value::as_str) == Some("certainty")
+    };
+    let word = |value: &Value| value.get("Value").and_then(Value::as_str) == Some("exact");
+    (certainty(left) && word(right)) || (word(left) && certainty(right))
 }
 
 fn is_approvals(value: &Value) -> bool {

@@ -23,19 +23,24 @@ pub(crate) fn lint(rules: &[Rule], model: &Model, known: &Known, problems: &mut 
         if let Some((message, help)) = never(rule, model, known) {
             problems.push(rule.at.warning(format!("policy `{}` never matches: {message}", rule.id), help));
         } else if rule.effect == Effect::Permit {
-            problems.extend(shadowed(position, rule, &broad, known).or_else(|| trusting(rule, rules, known)));
+            problems.extend(
+                shadowed(position, rule, &broad, known).or_else(|| trusting(rule, rules, model, known)),
+            );
         }
     }
 }
 
 /// A permit for which it makes no difference whether the operation was understood. (One that was not understood at all
-/// is never permitted.)
-fn trusting(rule: &Rule, rules: &[Rule], known: &Known) -> Option<Diagnostic> {
-    let looks = |rule: &Rule| rule.reads.attributes.contains("certainty");
+/// is never permitted.) Where a forbid of all that is not exact meets some of its requests, the others may be another's.
+fn trusting(rule: &Rule, rules: &[Rule], model: &Model, known: &Known) -> Option<Diagnostic> {
     let guards = |other: &Rule| {
-        other.effect == Effect::Forbid && looks(other) && other.scope.covers(&rule.scope, known)
+        other.effect == Effect::Forbid
+            && other.reads.meets_inexact
+            && !other.impossible
+            && never(other, model, known).is_none()
+            && other.scope.may_meet(&rule.scope)
     };
-    if looks(rule) || rule.scope.only_connects() || rules.iter().any(guards) {
+    if rule.reads.demands_exact || rule.scope.only_connects() || rules.iter().any(guards) {
         return None;
     }
     let message = format!("policy `{}` also permits statements that are only partly understood", rule.id);

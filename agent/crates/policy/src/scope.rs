@@ -54,6 +54,16 @@ impl Scope {
         }
     }
 
+    /// Might a request be both of this and of `other`? `true` if in doubt.
+    pub(crate) fn may_meet(&self, other: &Self) -> bool {
+        let who = match (&self.who, &other.who) {
+            (Who::Nobody, _) | (_, Who::Nobody) => false,
+            (Who::Agent(one), Who::Agent(another)) => one == another,
+            _ => true,
+        };
+        who && self.actions & other.actions != 0 && self.kinds & other.kinds != 0
+    }
+
     /// Is it about nothing but connecting?
     pub(crate) fn only_connects(&self) -> bool {
         self.actions == action_bit(wire::Action::Connect)

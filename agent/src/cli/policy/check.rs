@@ -13,7 +13,8 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Errors: wrong syntax, names that the schema does not have, conditions that could fail, missing and repeated ids.
 Warnings: rules that never match (also because the configuration has no such agent, role or target), rules that a
-broader one makes pointless, annotations without meaning.
+broader one makes pointless, permits that also hold for statements which are only partly understood, annotations without
+meaning.
 
 Exit codes: 0 no errors; 1 errors, or warnings with --strict; 2 the configuration is wrong.
 

@@ -12,8 +12,8 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     file
 }
 
-const READ: &str =
-    r#"@id("read") permit (principal in Role::"readers", action == Action::"read", resource);"#;
+const READ: &str = r#"@id("read") permit (principal in Role::"readers", action == Action::"read", resource)
+    when { context.certainty == "exact" };"#;
 
 /// Runs the command as the command line would; its exit code.
 fn exit_code(config: &Path, arguments: &[&str]) -> Result<String, String> {

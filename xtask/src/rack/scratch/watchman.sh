@@ -16,7 +16,8 @@ while read -r kind first second; do
     esac
 done
 for entry in $pids; do
-    kill -s "${entry#*:}" -- "-${entry%%:*}"
+    # Not yet a group of its own, if it was only just started.
+    kill -s "${entry#*:}" -- "-${entry%%:*}" || kill -s "${entry#*:}" "${entry%%:*}"
 done
 for entry in $pids; do
     turn=0

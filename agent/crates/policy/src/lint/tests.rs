@@ -66,9 +66,42 @@ fn permits_that_do_not_ask_whether_a_statement_was_understood() {
     assert_eq!(trusts(&format!(r#"{permit} when {{ context.hour > 8 }}"#)), 1);
     let guard = r#"forbid(principal, action, resource) unless { context.certainty == "exact" }"#;
     assert_eq!(trusts(&format!("{permit}; {guard}")), 0);
-    let elsewhere =
-        r#"forbid(principal in Role::"executors", action, resource) unless { context.certainty == "exact" }"#;
-    assert_eq!(trusts(&format!("{permit}; {elsewhere}")), 1, "a guard of others");
+    let reads =
+        r#"permit(principal == Agent::"planner", action == Action::"read", resource in Target::"shop-db")"#;
+    for (guard, expected) in [
+        (
+            r#"forbid(principal in Role::"planners", action, resource) when { context.certainty != "exact" }"#,
+            0,
+        ),
+        (r#"forbid(principal, action, resource is Table) unless { "exact" == context.certainty }"#, 0),
+        (
+            r#"forbid(principal == Agent::"executor", action, resource) unless { context.certainty == "exact" }"#,
+            1,
+        ),
+        (
+            r#"forbid(principal, action == Action::"write", resource) unless { context.certainty == "exact" }"#,
+            1,
+        ),
+        (
+            r#"forbid(principal == Agent::"nobody", action, resource) unless { context.certainty == "exact" }"#,
+            1,
+        ),
+        (r#"forbid(principal, action, resource) when { context.certainty == "opaque" }"#, 1),
+        (
+            r#"forbid(principal, action, resource) when { context.certainty != "exact" && context.hour < 6 }"#,
+            1,
+        ),
+    ] {
+        assert_eq!(trusts(&format!("{reads}; {guard}")), expected, "{guard}");
+    }
+    for (condition, expected) in [
+        (r#"when { context.hour > 8 && context.certainty == "exact" }"#, 0),
+        (r#"unless { context.certainty != "exact" }"#, 0),
+        (r#"when { context.hour > 8 || context.certainty == "exact" }"#, 1),
+        (r#"when { context.certainty != "opaque" }"#, 1),
+    ] {
+        assert_eq!(trusts(&format!("{reads} {condition}")), expected, "{condition}");
+    }
     assert_eq!(trusts(r#"permit(principal, action == Action::"connect", resource in Target::"shop-db")"#), 0);
     assert_eq!(trusts(r#"permit(principal, action, resource)"#), 1);
 }

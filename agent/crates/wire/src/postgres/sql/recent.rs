@@ -8,6 +8,8 @@ use std::sync::Arc;
 const ENTRIES_MAX: usize = 8;
 /// Longer ones are not remembered: a session must not hold much.
 const BYTES_MAX: usize = 4 << 10;
+/// Nor those of which there is more to say than so many accesses and effects.
+const PARTS_MAX: usize = 64;
 
 /// Statements by text or shape, with their readings. Starts empty and small.
 #[derive(Debug, Default)]
@@ -43,8 +45,11 @@ impl Recent {
         (key, text): (Arc<[u8]>, &[u8]),
         reading: &Arc<Reading>,
     ) {
-        // A text of its own with a mark in it would be taken for a shape: it does not fit itself.
-        if key.len() > BYTES_MAX || !shape::fits(&key, text) {
+        let parts = reading.meaning.accesses.len() + reading.effects.len();
+        // It must fit its own key: that one text does is what lets any other that fits be of its shape. Shapes whose
+        // constants are not where the lexer would find them from the key alone, and texts of their own that hold a
+        // mark, end here.
+        if key.len() > BYTES_MAX || parts > PARTS_MAX || !shape::fits(&key, text) {
             return;
         }
         let entry = Entry { scope: Arc::clone(scope), key, reading: Arc::clone(reading) };

@@ -70,8 +70,8 @@ pub(super) fn of(text: &[u8]) -> Option<Shape> {
     replaced.then_some(shape)
 }
 
-/// Has `text` the shape of that key? Then `of` would make the same key of it, or none where it holds a mark; a key
-/// without a mark is a text of its own.
+/// Has `text` the shape of that key? Then `of` would make the same key of it; a key without a mark is a text of its own.
+/// True of a key only if the text that it was made of fits as well: ask about that one first.
 ///
 /// What stands between the constants is compared byte by byte, the constants are scanned: the lexer looks at nothing
 /// before a token and, in what is equal, at no more of a constant than the byte it begins with.
