@@ -4,7 +4,7 @@
 //! class. Whether a reading may stand for its whole shape is for the reading to say: it names the constants it looked
 //! at, and those must be among the ones that the shape kept.
 
-use super::lexer::{Kind, Lexer, Token};
+use super::lexer::{Kind, Lexer, Token, is_word};
 
 /// Stands before the class of a constant left out; a text that holds it has no shape.
 const MARK: u8 = 1;
@@ -100,8 +100,13 @@ fn constant_end(text: &[u8], start: usize, class: u8) -> Option<usize> {
     let constant = text.get(start..token.end)?;
     let same = match (token.kind, class) {
         (Kind::Text, b's') => constant.is_ascii() && memchr::memchr(MARK, constant).is_none(),
-        // A point may belong to what is before it.
-        (Kind::Number, _) => constant.first() != Some(&b'.') && number_class(constant) == Some(class),
+        // After `a`, `.5` is a number, and 5 is not. A point may belong to what is before it.
+        (Kind::Number, _) => {
+            let before = start.checked_sub(1).and_then(|at| text.get(at));
+            constant.first() != Some(&b'.')
+                && !before.copied().is_some_and(is_word)
+                && number_class(constant) == Some(class)
+        }
         _ => false,
     };
     same.then_some(token.end)

@@ -83,6 +83,16 @@ fn pair() -> impl Strategy<Value = (String, String)> {
     prop::collection::vec(both, 0..8).prop_map(sides)
 }
 
+/// Found by the property below: after a word, a number that begins with a point is one, and another is none.
+#[test]
+fn a_word_takes_the_digits_behind_it() {
+    let key = shape::key_of(b"select a.5").unwrap();
+    assert_eq!(key, b"select a\x01f");
+    for other in ["select a4294967296", "select a1.5", "select a.6"] {
+        assert!(!shape::fits(&key, other.as_bytes()), "{other}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
