@@ -28,8 +28,13 @@ fn server(answer: &'static [u8]) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 16];
-        stream.read_exact(&mut request).unwrap();
+        // All of it: closing before that would reset the connection, and the answer with it.
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
         assert!(request.starts_with(b"GET /ping HTTP/1"));
         stream.write_all(answer).unwrap();
     });
