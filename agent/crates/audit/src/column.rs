@@ -87,38 +87,21 @@ pub fn column(name: &str) -> Option<&'static Column> {
 }
 
 macro_rules! copied {
-    ($kind:ident $part:ident $name:literal $($field:ident).+) => {
+    ($kind:ident $part:ident $name:literal $($field:ident $(($edit:ident))?).+) => {
         Column {
             name: $name,
             part: Part::$part,
-            access: Access::$kind(|row| row.$($field).+, |row, value| row.$($field).+ = value),
+            access: Access::$kind(|row| row.$($field).+, |row, value| row.$($field $(.$edit())?).+ = value),
         }
     };
 }
 
 macro_rules! shared {
-    ($kind:ident $part:ident $name:literal $($field:ident).+) => {
+    ($kind:ident $part:ident $name:literal $($field:ident $(($edit:ident))?).+) => {
         Column {
             name: $name,
             part: Part::$part,
-            access: Access::$kind(|row| &row.$($field).+, |row, value| row.$($field).+ = value),
-        }
-    };
-}
-
-macro_rules! subject {
-    (copied $kind:ident $name:literal $field:ident) => {
-        Column {
-            name: $name,
-            part: Part::Subject,
-            access: Access::$kind(|row| row.subject.$field, |row, value| row.subject.edit().$field = value),
-        }
-    };
-    (shared $kind:ident $name:literal $field:ident) => {
-        Column {
-            name: $name,
-            part: Part::Subject,
-            access: Access::$kind(|row| &row.subject.$field, |row, value| row.subject.edit().$field = value),
+            access: Access::$kind(|row| &row.$($field).+, |row, value| row.$($field $(.$edit())?).+ = value),
         }
     };
 }
@@ -153,16 +136,16 @@ pub static COLUMNS: &[Column] = &ALL;
 pub(crate) const ALL: [Column; 37] = [
     copied!(Uuid Asked "id" id),
     copied!(Time Asked "time" time),
-    subject!(shared Low "host" host),
-    subject!(shared Low "agent" agent),
-    subject!(shared Low "cgroup" cgroup),
-    subject!(copied U32 "pid" pid),
-    subject!(copied U32 "uid" uid),
-    subject!(shared Low "exe" exe),
-    subject!(shared Low "task" task),
-    subject!(copied Uuid "session" session),
+    shared!(Low Subject "host" subject (edit).host),
+    shared!(Low Subject "agent" subject (edit).agent),
+    shared!(Low Subject "cgroup" subject (edit).cgroup),
+    copied!(U32 Subject "pid" subject (edit).pid),
+    copied!(U32 Subject "uid" subject (edit).uid),
+    shared!(Low Subject "exe" subject (edit).exe),
+    shared!(Low Subject "task" subject (edit).task),
+    copied!(Uuid Subject "session" subject (edit).session),
     copied!(U64 Asked "sequence" sequence),
-    subject!(shared Low "target" target),
+    shared!(Low Subject "target" subject (edit).target),
     Column {
         name: "destination",
         part: Part::Subject,
@@ -177,9 +160,9 @@ pub(crate) const ALL: [Column; 37] = [
         ),
     },
     word!(Boundary Subject "boundary" "Enum8('transparent' = 1, 'explicit' = 2)" subject (edit).boundary),
-    subject!(shared Low "protocol" protocol),
-    subject!(shared Low "user" user),
-    subject!(shared Low "database" database),
+    shared!(Low Subject "protocol" subject (edit).protocol),
+    shared!(Low Subject "user" subject (edit).user),
+    shared!(Low Subject "database" subject (edit).database),
     word!(Action Asked "action" "Enum8('connect' = 1, 'read' = 2, 'execute' = 3, 'write' = 4, 'delete' = 5, 'define' = 6, 'admin' = 7, 'unknown' = 8)" action),
     shared!(Low Asked "verb" verb),
     shared!(Lows Asked "resources" resources),

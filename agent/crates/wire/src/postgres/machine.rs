@@ -271,7 +271,7 @@ impl Machine {
         out.push(Command::Observe(Observation::Done(running.end)));
     }
 
-    fn expect(&mut self, kind: Kind, seq: u64, name: Bytes, op: Option<OpId>) {
+    fn await_reply(&mut self, kind: Kind, seq: u64, name: Bytes, op: Option<OpId>) {
         self.replies.push(Expected { kind, seq, name, op, refused: None });
     }
 

@@ -48,7 +48,7 @@ impl Machine {
                 self.begin(id, message.len(), seq);
                 self.executes(id);
                 self.follow(&reading, id, seq);
-                self.expect(Kind::Query, seq, Bytes::new(), Some(id));
+                self.await_reply(Kind::Query, seq, Bytes::new(), Some(id));
                 send(out, Side::Server, message);
             }
             Held::Parse { message, name, text } => self.release_parse((message, name, text), out),
@@ -63,7 +63,7 @@ impl Machine {
                 let seq = self.next_seq();
                 self.begin(id, message.len(), seq);
                 self.executes(id);
-                self.expect(Kind::Function, seq, Bytes::new(), Some(id));
+                self.await_reply(Kind::Function, seq, Bytes::new(), Some(id));
                 send(out, Side::Server, message);
             }
             Held::Unreleasable { rest, simple } => {
@@ -101,7 +101,7 @@ impl Machine {
             return self.refuse(Held::Parse { message, name, text: Bytes::new() }, denial, out);
         }
         self.segment_open = true;
-        self.expect(Kind::Parse, seq, name, None);
+        self.await_reply(Kind::Parse, seq, name, None);
         send(out, Side::Server, message);
     }
 
@@ -129,7 +129,7 @@ impl Machine {
             self.settings.went_stale("BIND");
         }
         self.segment_open = true;
-        self.expect(Kind::Bind, seq, portal, Some(id));
+        self.await_reply(Kind::Bind, seq, portal, Some(id));
         send(out, Side::Server, message);
     }
 
@@ -140,7 +140,7 @@ impl Machine {
         }
         let seq = self.next_seq();
         self.segment_open = true;
-        self.expect(Kind::Execute, seq, Bytes::new(), op);
+        self.await_reply(Kind::Execute, seq, Bytes::new(), op);
         send(out, Side::Server, message);
     }
 

@@ -198,7 +198,7 @@ impl Machine {
         // The target swallows a Sync while it reads COPY data.
         if !self.copy_in {
             let seq = self.next_seq();
-            self.expect(Kind::Sync, seq, Bytes::new(), None);
+            self.await_reply(Kind::Sync, seq, Bytes::new(), None);
         }
         send(out, Side::Server, message);
         NEXT
@@ -235,7 +235,7 @@ impl Machine {
             (b'C', _) => Kind::ClosePortal,
             _ => Kind::Describe,
         };
-        self.expect(kind, seq, name, None);
+        self.await_reply(kind, seq, name, None);
         send(out, Side::Server, message);
         NEXT
     }

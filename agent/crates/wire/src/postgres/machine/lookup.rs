@@ -140,7 +140,7 @@ impl Machine {
 
     pub(super) fn look_up(&mut self, lookup: Lookup, out: &mut Commands) {
         let seq = self.next_seq();
-        self.expect(Kind::Lookup, seq, Bytes::new(), None);
+        self.await_reply(Kind::Lookup, seq, Bytes::new(), None);
         self.settings.lookup = Some(lookup);
         self.settings.stale = false;
         // The end of the transaction may undo what is learnt within it.

@@ -118,7 +118,7 @@ impl Cache {
         let count = |shards: &[RwLock<Shard>]| {
             shards
                 .iter()
-                .map(|shard| shard.read().unwrap())
+                .map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner))
                 .map(|shard| shard.young.len() + shard.old.len())
                 .sum()
         };

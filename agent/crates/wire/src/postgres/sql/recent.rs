@@ -46,9 +46,8 @@ impl Recent {
         reading: &Arc<Reading>,
     ) {
         let parts = reading.meaning.accesses.len() + reading.effects.len();
-        // It must fit its own key: that one text does is what lets any other that fits be of its shape. Shapes whose
-        // constants are not where the lexer would find them from the key alone, and texts of their own that hold a
-        // mark, end here.
+        // A text that does not fit its own key would not be found again; one of its own with a mark in it would be taken
+        // for a shape.
         if key.len() > BYTES_MAX || parts > PARTS_MAX || !shape::fits(&key, text) {
             return;
         }

@@ -71,7 +71,7 @@ pub(super) fn of(text: &[u8]) -> Option<Shape> {
 }
 
 /// Has `text` the shape of that key? Then `of` would make the same key of it; a key without a mark is a text of its own.
-/// True of a key only if the text that it was made of fits as well: ask about that one first.
+/// The other way it need not be: what begins with a point, or is not ASCII, fits nothing.
 ///
 /// What stands between the constants is compared byte by byte, the constants are scanned: the lexer looks at nothing
 /// before a token and, in what is equal, at no more of a constant than the byte it begins with.
