@@ -11,6 +11,7 @@ pub mod control;
 pub mod identity;
 pub mod intercept;
 pub mod live;
+pub mod reactor;
 pub mod serve;
 pub mod session;
 pub mod sink;

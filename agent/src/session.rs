@@ -17,11 +17,12 @@ pub use registry::{Counts, Registry};
 use crate::config::TargetConfig;
 use crate::identity::Caller;
 use crate::live::{Current, Live};
+use crate::reactor::{Handle, Socket};
 use audit::Spool;
+use mio::net::TcpStream;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpStream;
-use tokio::runtime::Handle;
+use tokio::runtime;
 use tokio::sync::watch;
 
 /// What all sessions share.
@@ -41,12 +42,12 @@ pub struct Sessions {
     pub drain: watch::Receiver<bool>,
     /// The runtime whose clock wakes sessions. Their own threads have none: it would look for timers at every wake-up,
     /// and a session's hardly ever ring.
-    pub timers: Handle,
+    pub timers: runtime::Handle,
 }
 
 impl Sessions {
-    /// Serves one accepted connection to its end.
-    pub async fn serve(self, client: TcpStream, caller: Caller, explicit: Option<String>) {
+    /// Serves one accepted connection to its end, in a task of its own.
+    pub async fn serve(self, reactor: Handle, client: TcpStream, caller: Caller, explicit: Option<String>) {
         let live = self.live.load_full();
         let recorder = record::Recorder::new(&self.host, &caller);
         let placed = place::place(&self, &live, &caller, explicit.as_deref());
@@ -71,10 +72,20 @@ impl Sessions {
         };
         let Some(protocol) = wire::registry::by_name(target.protocol) else { return };
         let recorder = recorder.at(&target.name, protocol.name());
-        let desk = desk::Desk::new(self.clone(), recorder, caller, guard.session());
+        let desk = desk::Desk::new(self.clone(), recorder.clone(), caller, guard.session());
         let machine = protocol.begin(&live.options);
-        let driver = drive::Driver::new(client, upstream, machine, desk, protocol, self.timers.clone());
-        tokio::task::unconstrained(driver.run(limits, self.drain.clone())).await;
+        let timers = self.timers.clone();
+        match Socket::new(&reactor, client) {
+            Ok(client) => {
+                let driver =
+                    drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
+                driver.run(limits, self.drain.clone()).await;
+            }
+            Err(error) => {
+                let reason = format!("the kernel does not watch the connection: {error}");
+                self.refuse_connection(&recorder, &place::Refusal { target: target.name.clone(), reason });
+            }
+        }
         drop(guard);
     }
 

@@ -1,23 +1,25 @@
-//! Threads that accept connections and drive their sessions, each with a runtime of its own: a session never changes
+//! Threads that accept connections and drive their sessions, each with an event loop of its own: a session never changes
 //! its thread, and needs no locks on its way.
 
 use super::governor::Governor;
 use super::listeners::{Kind, Listening};
 use crate::identity::Caller;
 use crate::intercept::{Kernel, OriginError};
+use crate::reactor::{Handle, Listener, Reactor};
 use crate::session::Sessions;
 use anyhow::Context;
+use mio::net::TcpStream;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 /// How long to wait when no connection can be accepted, such as without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are accepted in a row, at most, while sessions wait for their thread.
+const TURNS: u32 = 32;
 
 /// The running threads.
 pub(super) struct Workers {
@@ -79,32 +81,37 @@ impl Workers {
 }
 
 fn work(acceptors: Vec<(TcpListener, Acceptor)>, mut stopped: watch::Receiver<bool>) {
-    let runtime = match Builder::new_current_thread().enable_io().build() {
-        Ok(runtime) => runtime,
+    let reactor = match Reactor::new() {
+        Ok(reactor) => reactor,
         Err(error) => return tracing::error!(%error, "a data thread can't start"),
     };
-    runtime.block_on(async move {
-        for (socket, acceptor) in acceptors {
-            tokio::spawn(accept(socket, acceptor));
-        }
+    for (socket, acceptor) in acceptors {
+        let handle = reactor.handle().clone();
+        reactor.handle().spawn(accept(handle, socket, acceptor));
+    }
+    let ended = reactor.run(async move {
         // An error means that the daemon is gone: stop as well.
         drop(stopped.wait_for(|stop| *stop).await);
     });
+    if let Err(error) = ended {
+        tracing::error!(%error, "a data thread ends: the kernel does not tell it of events");
+    }
 }
 
-async fn accept(socket: TcpListener, acceptor: Acceptor) {
-    let listener = match tokio::net::TcpListener::from_std(socket) {
+async fn accept(reactor: Handle, socket: TcpListener, acceptor: Acceptor) {
+    let listener = match Listener::new(&reactor, socket) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a listener can't be used"),
     };
     let mut drain = acceptor.sessions.drain.clone();
+    let mut turns = 0_u32;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = drain.wait_for(|drain| *drain) => return,
         };
         match accepted {
-            Ok((stream, peer)) => acceptor.take(stream, peer),
+            Ok((stream, peer)) => acceptor.take(&reactor, stream, peer),
             Err(error) => {
                 tracing::warn!(%error, "a connection can't be accepted");
                 let pause = {
@@ -114,11 +121,15 @@ async fn accept(socket: TcpListener, acceptor: Acceptor) {
                 pause.await;
             }
         }
+        turns = turns.wrapping_add(1);
+        if turns.is_multiple_of(TURNS) {
+            reactor.yield_now().await;
+        }
     }
 }
 
 impl Acceptor {
-    fn take(&self, stream: TcpStream, peer: SocketAddr) {
+    fn take(&self, reactor: &Handle, stream: TcpStream, peer: SocketAddr) {
         let (caller, explicit) = match &self.kind {
             Kind::Explicit { agent, target } => (Caller::explicit(agent, self.address), Some(target.clone())),
             Kind::Transparent => match self.identify(&stream) {
@@ -130,7 +141,8 @@ impl Acceptor {
                 }
             },
         };
-        tokio::spawn(self.sessions.clone().serve(stream, caller, explicit));
+        let session = self.sessions.clone().serve(reactor.clone(), stream, caller, explicit);
+        reactor.spawn(session);
     }
 
     fn identify(&self, stream: &TcpStream) -> Result<Caller, OriginError> {

@@ -4,6 +4,7 @@ use super::bells::Bells;
 use super::desk::{Decided, Desk, Waiting};
 use super::leg::Leg;
 use crate::config::Limits;
+use crate::reactor::{Handle, Socket};
 use audit::{Begun, SpoolError};
 use bytes::Bytes;
 use std::future::Future as _;
@@ -12,8 +13,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio::runtime::Handle;
+use tokio::runtime;
 use tokio::sync::watch;
 use wire::{Command, Commands, Detection, Event, Interceptor, Observation, Protocol, Side, WireError};
 
@@ -32,7 +32,8 @@ pub(super) struct Driver {
     /// Something was released, so the client was let in.
     started: bool,
     connect_timeout: Duration,
-    timers: Handle,
+    reactor: Handle,
+    timers: runtime::Handle,
 }
 
 /// The alarm rings so often in `limits.idle_timeout`; to note the time of every message would cost more.
@@ -52,12 +53,12 @@ pub(super) enum Happening {
 
 impl Driver {
     pub(super) fn new(
-        client: TcpStream,
-        upstream: SocketAddr,
+        (client, upstream): (Socket, SocketAddr),
         machine: Box<dyn Interceptor>,
         desk: Desk,
         protocol: &'static dyn Protocol,
-        timers: Handle,
+        reactor: Handle,
+        timers: runtime::Handle,
     ) -> Self {
         Self {
             client: Leg::new(client),
@@ -70,6 +71,7 @@ impl Driver {
             commands: Commands::new(),
             started: false,
             connect_timeout: Duration::MAX,
+            reactor,
             timers,
         }
     }
@@ -91,12 +93,12 @@ impl Driver {
                 }
                 Happening::Tick if self.started => {
                     self.desk.refused("TIMEOUT", "the connection was silent for `limits.idle_timeout`");
-                    self.end_at_once().await;
+                    self.end_at_once();
                 }
                 Happening::Tick if Instant::now() < startup_ends => bells.ring_at(startup_ends),
                 Happening::Tick => {
                     self.desk.refused("TIMEOUT", "the client did not log in within `limits.startup_timeout`");
-                    self.end_at_once().await;
+                    self.end_at_once();
                 }
                 Happening::Drain => draining = true,
                 other => {
@@ -107,10 +109,10 @@ impl Driver {
             if draining && self.machine.idle() && !self.client.is_shut() {
                 self.end();
             }
-            // Tokio does not count for us (see `Leg`): others on this thread get their turn.
+            // Others on this thread get their turn.
             turns = turns.wrapping_add(1);
             if turns.is_multiple_of(TURNS) {
-                tokio::task::yield_now().await;
+                self.reactor.yield_now().await;
             }
         }
     }
@@ -129,15 +131,10 @@ impl Driver {
     }
 
     /// As [`Self::end`], for a client that may not be reading: what can't be written now never is.
-    async fn end_at_once(&mut self) {
+    fn end_at_once(&mut self) {
         self.end();
-        let client = &mut self.client;
-        std::future::poll_fn(|cx| {
-            // Errors and a full socket come to the same here.
-            drop(client.poll_write(cx));
-            Poll::Ready(())
-        })
-        .await;
+        // Errors and a full socket come to the same here.
+        drop(self.client.write());
         self.client.abandon();
         self.server.iter_mut().for_each(Leg::abandon);
     }
@@ -158,11 +155,11 @@ impl Driver {
 
     /// Writes what can be written, then looks for something to do.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Happening> {
-        if let Poll::Ready(error) = self.client.poll_write(cx) {
+        if let Poll::Ready(error) = self.client.write() {
             return Poll::Ready(Happening::Broken(Side::Client, error));
         }
         if let Some(server) = &mut self.server
-            && let Poll::Ready(error) = server.poll_write(cx)
+            && let Poll::Ready(error) = server.write()
         {
             return Poll::Ready(Happening::Broken(Side::Server, error));
         }
@@ -178,7 +175,7 @@ impl Driver {
         if self.client.reads
             && !server_full
             && self.machine.wants(Side::Client)
-            && let Poll::Ready(read) = self.client.poll_read(cx)
+            && let Poll::Ready(read) = self.client.read()
         {
             return Poll::Ready(happened(Side::Client, read));
         }
@@ -187,7 +184,7 @@ impl Driver {
             && server.reads
             && !client_full
             && self.machine.wants(Side::Server)
-            && let Poll::Ready(read) = server.poll_read(cx)
+            && let Poll::Ready(read) = server.read()
         {
             return Poll::Ready(happened(Side::Server, read));
         }
@@ -321,11 +318,11 @@ impl Driver {
         if self.server.is_none() {
             let connecting = {
                 let _clock = self.timers.enter();
-                tokio::time::timeout(self.connect_timeout, TcpStream::connect(self.upstream))
+                tokio::time::timeout(self.connect_timeout, Socket::connect(&self.reactor, self.upstream))
             };
             let connected = connecting.await;
             match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(stream) => self.server = Some(Leg::new(stream)),
+                Ok(socket) => self.server = Some(Leg::new(socket)),
                 Err(error) => {
                     tracing::warn!(upstream = %self.upstream, %error, "a target can't be reached");
                     return false;

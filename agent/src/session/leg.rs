@@ -1,15 +1,14 @@
 //! One side of a session: its socket, what is still to be written to it, and whether it still sends.
 
+use crate::reactor::Socket;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::os::fd::AsFd;
+use std::task::{Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncWrite, Interest};
-use tokio::net::TcpStream;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -29,16 +28,13 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// One side of a session. Its methods must all be polled by the same task, and without tokio's budget
-/// (`tokio::task::unconstrained`): see [`Self::poll_read`].
+/// One side of a session. Only the task that made its socket may use it: that is the one which is woken for it.
 #[derive(Debug)]
 pub(super) struct Leg {
-    stream: TcpStream,
+    socket: Socket,
     waiting: Waiting,
     /// It may still send.
     pub(super) reads: bool,
-    /// The task will be woken when there is something to read.
-    armed: bool,
     /// Nothing more will be queued for it: shut down once all is written.
     closing: bool,
     /// It takes nothing any more.
@@ -55,19 +51,10 @@ struct Waiting {
     bytes: usize,
 }
 
-/// What came of an attempt to read without waiting.
-enum Tried {
-    Done(io::Result<Bytes>),
-    /// The kernel was asked, and gave nothing.
-    Nothing,
-    /// The kernel was not even asked: it has not said that there is something since the last time.
-    Silent,
-}
-
 impl Leg {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        tune(&stream);
-        Self { stream, waiting: Waiting::default(), reads: true, armed: false, closing: false, shut: false }
+    pub(super) fn new(socket: Socket) -> Self {
+        tune(&socket);
+        Self { socket, waiting: Waiting::default(), reads: true, closing: false, shut: false }
     }
 
     pub(super) fn queue(&mut self, bytes: Bytes) {
@@ -90,81 +77,26 @@ impl Leg {
     }
 
     /// Reads what there is: empty at the end of the stream.
-    ///
-    /// As long as the kernel is silent, the waker of an earlier call is still in place: it goes only when the kernel
-    /// speaks, and then the next attempt does ask it. Not to register it again saves most of the cost of a call.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        loop {
-            match self.try_read() {
-                Tried::Done(result) => {
-                    self.armed = false;
-                    return Poll::Ready(result);
-                }
-                Tried::Silent if self.armed => return Poll::Pending,
-                Tried::Silent | Tried::Nothing => self.armed = false,
-            }
-            match self.stream.poll_read_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.armed = true;
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
-    fn try_read(&self) -> Tried {
+    pub(super) fn read(&self) -> Poll<io::Result<Bytes>> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut tried = Tried::Silent;
-            let drained = self.stream.try_io(Interest::READABLE, || {
-                let count = match (&*socket2::SockRef::from(&self.stream)).read(scratch) {
-                    Ok(count) => count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        tried = Tried::Nothing;
-                        return Err(error);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                        // Still readable: the caller comes again.
-                        tried = Tried::Nothing;
-                        return Ok(());
-                    }
-                    Err(error) => {
-                        tried = Tried::Done(Err(error));
-                        return Ok(());
-                    }
-                };
-                tried = Tried::Done(Ok(Bytes::copy_from_slice(scratch.get(..count).unwrap_or_default())));
-                // A short read took all there was: tokio is told to wait for the kernel's next word.
-                if count < scratch.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-            });
-            // Which of the two it was is in `tried`.
-            drop(drained);
-            tried
+            let count = ready!(self.socket.read(scratch))?;
+            Poll::Ready(Ok(Bytes::copy_from_slice(scratch.get(..count).unwrap_or_default())))
         })
     }
 
     /// Writes what is waiting, then shuts down if that is due. Ready only on error: there may always come more.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    pub(super) fn write(&mut self) -> Poll<io::Error> {
         while !self.shut && self.waiting.bytes > 0 {
-            let written = self.stream.try_io(Interest::WRITABLE, || {
-                self.waiting.write_to(&mut &*socket2::SockRef::from(&self.stream))
-            });
-            match written {
+            let waiting = &self.waiting;
+            match ready!(self.socket.write(|stream| waiting.write_to(stream))) {
                 Ok(0) => return Poll::Ready(io::ErrorKind::WriteZero.into()),
                 Ok(written) => self.waiting.drop_written(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if let Err(error) = ready!(self.stream.poll_write_ready(cx)) {
-                        return Poll::Ready(error);
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(error),
             }
         }
         if self.closing && !self.shut {
             self.shut = true;
-            if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_shutdown(cx) {
+            if let Err(error) = self.socket.shutdown() {
                 return Poll::Ready(error);
             }
         }
@@ -180,7 +112,7 @@ impl Leg {
 
     /// Lets the peer see an abrupt end instead of an orderly one.
     pub(super) fn reset(&self) {
-        reset(&self.stream);
+        reset(&self.socket);
     }
 }
 
@@ -238,17 +170,17 @@ impl Waiting {
 }
 
 /// Dropping this stream will reset the connection: the peer must not take a refusal for an orderly end.
-pub(super) fn reset(stream: &TcpStream) {
+pub(super) fn reset(stream: &impl AsFd) {
     if let Err(error) = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)) {
         tracing::debug!(%error, "a connection is closed instead of reset");
     }
 }
 
 /// Small messages go out at once, and a peer that vanished is noticed.
-fn tune(stream: &TcpStream) {
+fn tune(socket: &Socket) {
     let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
-    let socket = socket2::SockRef::from(stream);
-    if let Err(error) = stream.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive)) {
+    let socket = socket2::SockRef::from(socket);
+    if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive)) {
         tracing::debug!(%error, "a socket option could not be set");
     }
 }
