@@ -7,6 +7,7 @@
 //! ([`Socket`], [`Listener`]).
 
 mod socket;
+mod sys;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -83,11 +84,15 @@ impl Reactor {
         &self.handle
     }
 
-    /// Polls tasks until `main` has ended; those that have not ended by then are dropped.
+    /// Polls tasks until `main` has ended; those that have not ended by then are dropped. The thread is the loop's from then on:
+    /// it has no restartable sequences any more, see `sys.rs`.
     ///
     /// # Errors
     /// The kernel refuses to wait for events.
     pub fn run(mut self, main: impl Future<Output = ()> + 'static) -> io::Result<()> {
+        if !sys::leave_rseq() {
+            tracing::debug!("the thread's restartable sequences stay as they are");
+        }
         let ended = Rc::new(Cell::new(false));
         let flag = EndFlag(Rc::clone(&ended));
         self.handle.spawn(async move {

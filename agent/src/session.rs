@@ -77,8 +77,7 @@ impl Sessions {
         let timers = self.timers.clone();
         match Socket::new(&reactor, client) {
             Ok(client) => {
-                let driver =
-                    drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
+                let driver = drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
                 driver.run(limits, self.drain.clone()).await;
             }
             Err(error) => {

@@ -237,3 +237,16 @@ fn nothing_outlives_the_loop() {
         assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0, "its connection is closed");
     }
 }
+
+#[test]
+fn a_thread_without_rseq_still_knows_its_cpu() {
+    thread::spawn(|| {
+        let had = super::sys::leave_rseq();
+        // Debian 12 and newer have it.
+        assert!(had || !cfg!(target_env = "gnu"));
+        assert!(!super::sys::leave_rseq(), "there is nothing left to give back");
+        assert!(nix::sched::sched_getcpu().is_ok());
+    })
+    .join()
+    .unwrap();
+}
