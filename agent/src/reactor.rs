@@ -25,7 +25,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use task::{Remote, Slot, TaskId};
+use task::{Remote, Running, Slot, TaskId};
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
@@ -51,7 +51,7 @@ struct Inner {
     registry: Registry,
     sockets: RefCell<Slab<Rc<Readiness>>>,
     tasks: RefCell<Slab<Slot>>,
-    /// Tasks to be polled. None is in it twice.
+    /// Tasks to be polled.
     due: RefCell<VecDeque<TaskId>>,
     /// The task that is being polled.
     current: Cell<TaskId>,
@@ -100,20 +100,16 @@ impl Reactor {
             let _flag = flag;
             main.await;
         });
-        let result = loop {
+        loop {
             let due = self.handle.inner.due.borrow().len();
             for _ in 0..due {
                 self.handle.poll_next();
             }
             if ended.get() {
-                break Ok(());
+                return Ok(());
             }
-            if let Err(error) = self.wait() {
-                break Err(error);
-            }
-        };
-        self.handle.drop_tasks();
-        result
+            self.wait()?;
+        }
     }
 
     /// Waits for events, or only looks for them if a task is due already.
@@ -127,14 +123,22 @@ impl Reactor {
         let sockets = inner.sockets.borrow();
         for event in &self.events {
             if event.token() == WOKEN {
-                inner.remote.each(|task| inner.make_due(task));
+                inner.remote.rang();
             } else if let Some(readiness) = sockets.get(event.token().0) {
-                // Closed since, and its place taken by another: then the other finds nothing, and waits on.
                 readiness.note(event);
                 inner.make_due(readiness.task());
             }
         }
+        // Also without its event: who has rung may not have been heard yet.
+        inner.remote.each(|task| inner.make_due(task));
         Ok(())
+    }
+}
+
+impl Drop for Reactor {
+    /// Also when something panicked: tasks hold their loop, so they would never be dropped otherwise.
+    fn drop(&mut self) {
+        self.handle.drop_tasks();
     }
 }
 
@@ -194,17 +198,17 @@ impl Handle {
             }
         };
         // Dropped last: what it owned may use the tables.
-        drop(gone);
+        gone.into_iter().for_each(Running::bury);
     }
 
     fn drop_tasks(&self) {
         // One may start another while it is dropped.
         loop {
-            let tasks = std::mem::take(&mut *self.inner.tasks.borrow_mut());
+            let mut tasks = std::mem::take(&mut *self.inner.tasks.borrow_mut());
             if tasks.is_empty() {
                 break;
             }
-            drop(tasks);
+            tasks.drain().filter_map(|mut slot| slot.begin()).for_each(Running::bury);
         }
         self.inner.due.borrow_mut().clear();
     }

@@ -1,6 +1,6 @@
 //! The daemon: what starts in which order, what stops in which, and what happens in between.
 //!
-//! Data plane: one thread per CPU with a runtime of its own (`workers.rs`), on which sessions live. Admin plane: one small
+//! Data plane: one thread per CPU with an event loop of its own (`workers.rs`), on which sessions live. Admin plane: one small
 //! runtime for the control socket, the sink, reloads and signals; nothing there can keep a session waiting.
 //!
 //! | file | holds |

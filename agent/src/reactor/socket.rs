@@ -14,6 +14,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 /// What the kernel said about a socket.
 #[derive(Debug)]
@@ -59,7 +60,8 @@ struct Registered<S: Source> {
 }
 
 impl<S: Source> Registered<S> {
-    fn new(reactor: &Handle, mut source: S, interest: Interest) -> io::Result<Self> {
+    /// Gives the source back if the kernel does not watch it.
+    fn new(reactor: &Handle, mut source: S, interest: Interest) -> Result<Self, (io::Error, S)> {
         let readiness = Rc::new(Readiness {
             task: reactor.inner.current.get(),
             readable: Cell::new(false),
@@ -70,7 +72,9 @@ impl<S: Source> Registered<S> {
         let key = {
             let mut sockets = reactor.inner.sockets.borrow_mut();
             let entry = sockets.vacant_entry();
-            reactor.inner.registry.register(&mut source, Token(entry.key()), interest)?;
+            if let Err(error) = reactor.inner.registry.register(&mut source, Token(entry.key()), interest) {
+                return Err((error, source));
+            }
             let key = entry.key();
             entry.insert(Rc::clone(&readiness));
             key
@@ -99,9 +103,14 @@ impl Socket {
     /// Takes over a connection.
     ///
     /// # Errors
-    /// The kernel does not watch it, such as for want of memory.
+    /// The kernel does not watch it, such as for want of memory. The connection is reset then: its peer must not take this
+    /// for an orderly end.
     pub fn new(reactor: &Handle, stream: TcpStream) -> io::Result<Self> {
-        let registered = Registered::new(reactor, stream, Interest::READABLE | Interest::WRITABLE)?;
+        let registered = Registered::new(reactor, stream, Interest::READABLE | Interest::WRITABLE).map_err(
+            |(error, stream)| {
+                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).err().unwrap_or(error)
+            },
+        )?;
         // Nothing was tried yet, so it is not known that there is nothing to be had.
         registered.readiness.readable.set(true);
         registered.readiness.writable.set(true);
@@ -114,7 +123,8 @@ impl Socket {
     /// As connect(2): refused, unreachable, no descriptors. It sets no limit to the time this takes.
     pub async fn connect(reactor: &Handle, address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
-        let registered = Registered::new(reactor, stream, Interest::READABLE | Interest::WRITABLE)?;
+        let registered = Registered::new(reactor, stream, Interest::READABLE | Interest::WRITABLE)
+            .map_err(|(error, _)| error)?;
         let socket = Self { registered };
         poll_fn(|_| socket.poll_connected()).await?;
         Ok(socket)
@@ -214,7 +224,8 @@ impl Listener {
     /// The kernel does not watch it, such as for want of memory.
     pub fn new(reactor: &Handle, listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let registered = Registered::new(reactor, TcpListener::from_std(listener), Interest::READABLE)?;
+        let registered = Registered::new(reactor, TcpListener::from_std(listener), Interest::READABLE)
+            .map_err(|(error, _)| error)?;
         registered.readiness.readable.set(true);
         Ok(Self { registered })
     }

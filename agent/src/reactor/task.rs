@@ -5,6 +5,7 @@ use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -24,15 +25,14 @@ pub(super) struct Slot {
 
 /// A task that has not ended.
 pub(super) struct Running {
-    /// `None` after it has panicked.
-    work: Option<Work>,
+    work: Work,
     waker: Waker,
 }
 
 impl Slot {
     pub(super) fn new(id: TaskId, work: Work, remote: &Arc<Remote>) -> Self {
         let waker = Waker::from(Arc::new(TaskWaker { id, remote: Arc::clone(remote) }));
-        Self { running: Some(Running { work: Some(work), waker }), due: false }
+        Self { running: Some(Running { work, waker }), due: false }
     }
 
     /// False if it was due already.
@@ -54,18 +54,25 @@ impl Slot {
 impl Running {
     /// True if it has ended, be it by a panic.
     pub(super) fn poll(&mut self) -> bool {
-        let Some(work) = &mut self.work else { return true };
         let mut context = Context::from_waker(&self.waker);
         // What a panic leaves half done is the task's own, and dropped with it.
-        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut context))) {
+        match catch_unwind(AssertUnwindSafe(|| self.work.as_mut().poll(&mut context))) {
             Ok(Poll::Ready(())) => true,
             Ok(Poll::Pending) => false,
-            Err(_) => {
+            Err(panic) => {
+                // A payload may panic once more when it is dropped; those of `panic!` have nothing to drop.
+                mem::forget(panic);
                 tracing::error!("a task of a data thread panicked: it is ended, the others go on");
-                let work = self.work.take();
-                drop(catch_unwind(AssertUnwindSafe(|| drop(work))));
                 true
             }
+        }
+    }
+
+    /// Drops what it owned. A panic in that ends nothing else.
+    pub(super) fn bury(self) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
+            mem::forget(panic);
+            tracing::error!("the end of a task of a data thread panicked: the others go on");
         }
     }
 }
@@ -81,28 +88,50 @@ impl fmt::Debug for Running {
 pub(super) struct Remote {
     /// At most one entry for each call of a waker since the loop last looked.
     woken: Mutex<Vec<TaskId>>,
+    /// There may be some: spares the loop the lock at each of its turns.
+    any: AtomicBool,
+    /// The loop will hear that there are: to ring again costs a system call.
+    rung: AtomicBool,
     bell: mio::Waker,
 }
 
 impl Remote {
     pub(super) const fn new(bell: mio::Waker) -> Self {
-        Self { woken: Mutex::new(Vec::new()), bell }
+        Self {
+            woken: Mutex::new(Vec::new()),
+            any: AtomicBool::new(false),
+            rung: AtomicBool::new(false),
+            bell,
+        }
     }
 
-    /// Takes all that were woken.
+    /// The loop has heard the bell: the next waker rings again.
+    pub(super) fn rang(&self) {
+        self.rung.store(false, Ordering::SeqCst);
+    }
+
+    /// Takes all that were woken. To be called after [`Self::rang`]: who has not rung since then is among them.
     pub(super) fn each(&self, take: impl FnMut(TaskId)) {
-        let woken = mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
-        woken.into_iter().for_each(take);
+        if self.any.load(Ordering::SeqCst) {
+            let woken = {
+                let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+                self.any.store(false, Ordering::SeqCst);
+                mem::take(&mut *woken)
+            };
+            woken.into_iter().for_each(take);
+        }
     }
 
     fn wake(&self, id: TaskId) {
-        let first = {
+        {
             let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
             woken.push(id);
-            woken.len() == 1
-        };
-        // Whoever came first has rung for all: the loop takes them together.
-        if first && let Err(error) = self.bell.wake() {
+            self.any.store(true, Ordering::SeqCst);
+        }
+        if !self.rung.swap(true, Ordering::SeqCst)
+            && let Err(error) = self.bell.wake()
+        {
+            self.rung.store(false, Ordering::SeqCst);
             tracing::error!(%error, "a data thread can't be woken");
         }
     }
