@@ -70,21 +70,21 @@ impl Sessions {
                 return;
             }
         };
-        let Some(protocol) = wire::registry::by_name(target.protocol) else { return };
-        let recorder = recorder.at(&target.name, protocol.name());
-        let desk = desk::Desk::new(self.clone(), recorder.clone(), caller, guard.session());
-        let machine = protocol.begin(&live.options);
-        let timers = self.timers.clone();
-        match Socket::new(&reactor, client) {
-            Ok(client) => {
-                let driver = drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
-                driver.run(limits, self.drain.clone()).await;
-            }
+        let client = match Socket::new(&reactor, client) {
+            Ok(client) => client,
             Err(error) => {
                 let reason = format!("the kernel does not watch the connection: {error}");
                 self.refuse_connection(&recorder, &place::Refusal { target: target.name.clone(), reason });
+                return;
             }
-        }
+        };
+        let Some(protocol) = wire::registry::by_name(target.protocol) else { return };
+        let recorder = recorder.at(&target.name, protocol.name());
+        let desk = desk::Desk::new(self.clone(), recorder, caller, guard.session());
+        let machine = protocol.begin(&live.options);
+        let timers = self.timers.clone();
+        let driver = drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
+        driver.run(limits, self.drain.clone()).await;
         drop(guard);
     }
 
