@@ -71,6 +71,8 @@ fn style(full: bool, failed: &mut Vec<&'static str>) {
         check("cargo-deny", cmd::cargo().args(["install", "cargo-deny", "--locked"]));
     }
     if deny_is_there() {
+        // Also the crates of other platforms, which no build here has fetched.
+        check("cargo fetch", cmd::cargo().args(["fetch", "--locked", "--quiet"]));
         // Advisories need their database from the network; the others do not.
         check("cargo-deny", cmd::cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]));
     } else {
