@@ -42,6 +42,8 @@ fn another_agents_session_is_not_interrupted() {
     let key = greeting[at + 5..at + 13].to_vec();
     let request = [&16_i32.to_be_bytes()[..], &80_877_102_i32.to_be_bytes(), &key].concat();
     victim.send(&message(b'Q', b"select pg_sleep(2), 'undisturbed'\0"));
+    // Only a statement that runs can be interrupted.
+    wait_until("the statement to run", || rig.server_saw("'undisturbed'"));
     let mut other = Raw::open(rig.daemon.listener("executor", "shop-db").unwrap());
     other.send(&request);
     assert!(other.until_closed().is_empty());
