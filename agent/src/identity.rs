@@ -1,7 +1,7 @@
 //! Who connected: what the kernel handed over, and what `/proc` adds to it while the process is there.
 
-use crate::intercept::Origin;
-use std::net::SocketAddr;
+use crate::intercept::{Origin, Refused};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// The user id of a caller that is not known: what the kernel itself shows for users without a mapping.
@@ -41,6 +41,27 @@ impl Caller {
             destination: canonical(origin.destination),
             boundary: audit::Boundary::Transparent,
         }
+    }
+
+    /// Who was refused something by the kernel side. Without an agent its name is empty.
+    pub fn refused(refused: &Refused, cgroup: Arc<str>, task: Arc<str>) -> Self {
+        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), refused.port);
+        Self {
+            agent: refused.agent.clone().unwrap_or_else(|| "".into()),
+            cgroup,
+            pid: refused.pid,
+            uid: refused.uid,
+            exe: program_of(refused.pid).into(),
+            task,
+            destination: canonical(refused.address.unwrap_or(nowhere)),
+            boundary: audit::Boundary::Transparent,
+        }
+    }
+
+    /// Of a row that is about no process in particular.
+    pub fn nobody() -> Self {
+        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        Self { boundary: audit::Boundary::Transparent, ..Self::explicit("", nowhere) }
     }
 
     /// Whoever connects to an explicit listener is taken for its agent.

@@ -5,6 +5,7 @@
 //! are refused), and the next one adopts them by opening the same directory. Only `release` ends it.
 
 mod check;
+mod devices;
 mod error;
 mod kernel;
 mod links;
@@ -15,6 +16,7 @@ mod origin;
 mod pins;
 mod placement;
 mod programs;
+mod refused;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -26,3 +28,4 @@ pub use object::available;
 pub use origin::Origin;
 pub use pins::Paths;
 pub use placement::Placement;
+pub use refused::Refused;

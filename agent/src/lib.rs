@@ -2,8 +2,9 @@
 //!
 //! In reading order: a connection is taken by [`intercept`] (or an explicit listener), named by [`identity`], driven by
 //! [`session`] under the [`live`] configuration and policies, recorded in the spool (crate `audit`) and shipped by
-//! [`sink`]. [`serve`] is the daemon around it, [`control`] its socket, [`cli`] the command line.
+//! [`sink`]; what the kernel refuses outside sessions, [`boundary`] puts into words. [`serve`] is the daemon around it, [`control`] its socket, [`cli`] the command line.
 
+pub mod boundary;
 pub mod cgroup;
 pub mod cli;
 pub mod config;

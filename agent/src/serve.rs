@@ -10,12 +10,14 @@
 //! | `governor.rs` | which cgroups are governed as whom, and why |
 //! | `daemon.rs` | the state that the control socket asks about |
 //! | `admin.rs` | the answers to the control socket |
+//! | `refusals.rs` | rows of what the kernel side refuses outside sessions |
 //! | `reload.rs` | new configurations and policies |
 
 mod admin;
 mod daemon;
 mod governor;
 mod listeners;
+mod refusals;
 mod reload;
 mod report;
 mod workers;
@@ -32,6 +34,7 @@ use audit::{Spool, SpoolOptions};
 use daemon::{Daemon, Parts};
 use governor::Governor;
 use listeners::Listening;
+use refusals::Refusals;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -86,9 +89,13 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
         kernel.publish(&listening.published()?, &listening.transparent_sockets())?;
     }
     let workers = Workers::start(&listening, kernel.as_ref(), &governor, &sessions)?;
+    let refusals = match kernel.clone() {
+        Some(kernel) => Some(Refusals::new(kernel, Arc::clone(&governor), sessions.clone()).start()?),
+        None => None,
+    };
     let parts = Parts { live, kernel, unavailable, spool: spool.clone(), registry, governor, log };
     let daemon = Arc::new(Daemon::new(parts, &listening));
-    let code = admin.block_on(attend(&lock, &daemon, drain, workers))?;
+    let code = admin.block_on(attend(&lock, &daemon, drain, workers, refusals))?;
     stop(admin, &spool);
     Ok(code)
 }
@@ -99,6 +106,7 @@ async fn attend(
     daemon: &Arc<Daemon>,
     drain: watch::Sender<bool>,
     workers: Workers,
+    refusals: Option<refusals::Following>,
 ) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -137,6 +145,9 @@ async fn attend(
         tracing::warn!(open, "sessions are cut off; their running operations are recorded as interrupted");
     }
     workers.stop();
+    if let Some(refusals) = refusals {
+        refusals.stop();
+    }
     daemon.stop_sink().await;
     closing.send_replace(true);
     if let Err(error) = control.await {

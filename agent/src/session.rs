@@ -14,6 +14,7 @@ mod registry;
 
 pub use registry::{Counts, Registry};
 
+use crate::boundary::Words;
 use crate::config::TargetConfig;
 use crate::identity::Caller;
 use crate::live::{Current, Live};
@@ -22,6 +23,7 @@ use audit::Spool;
 use mio::net::TcpStream;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::runtime;
 use tokio::sync::watch;
 
@@ -86,6 +88,17 @@ impl Sessions {
         let driver = drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
         driver.run(limits, self.drain.clone()).await;
         drop(guard);
+    }
+
+    /// Records what was refused outside any session.
+    pub fn refuse(&self, caller: &Caller, words: Words, time: SystemTime) {
+        self.registry.counts.denied();
+        let mut row = record::Recorder::new(&self.host, caller).refusal(words.verb, words.action, &words.reason);
+        row.time = record::micros(time);
+        row.policies = Arc::new([words.rule.into()]);
+        if let Err(error) = self.spool.record(row) {
+            tracing::error!(%error, reason = words.reason, "a refusal of the kernel side could not be recorded");
+        }
     }
 
     /// A connection that goes nowhere still leaves its row.

@@ -7,13 +7,16 @@ use crate::{
     counts::verdict,
     datagram::datagram,
     redirect::{Way, redirect},
+    refusals::Attempt,
 };
 use aya_ebpf::{macros::cgroup_sock_addr, programs::SockAddrContext};
 use interlock_common::Count;
 
 #[cgroup_sock_addr(connect6)]
 pub fn connect6(ctx: SockAddrContext) -> i32 {
-    verdict(decide(&ctx))
+    // Before the call is changed.
+    let attempt = Attempt { address: Some(context::address6(&ctx)), ..context::attempt(&ctx) };
+    verdict(decide(&ctx), attempt)
 }
 
 #[inline(always)]
@@ -25,6 +28,7 @@ fn decide(ctx: &SockAddrContext) -> Result<Option<Count>, Count> {
                 context::set6(ctx, &address, port);
                 Ok(Some(Count::Redirected))
             }
+            Way::Local => Ok(Some(Count::Local)),
             Way::Done => Ok(None),
         },
         UDP => datagram(port),

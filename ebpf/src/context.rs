@@ -1,6 +1,7 @@
 //! The kernel's `bpf_sock_addr`, read and written only in the widths that the verifier takes.
 //!
 //! Volatile, because the compiler would merge neighbouring accesses into wider ones, which the verifier refuses.
+use crate::refusals::Attempt;
 use aya_ebpf::programs::SockAddrContext;
 use core::{
     ffi::c_void,
@@ -79,4 +80,17 @@ pub fn set6(ctx: &SockAddrContext, address: &Address, port: u16) {
         write_volatile(addr_of_mut!((*context).user_ip6[3]), address.0[3]);
         write_volatile(addr_of_mut!((*context).user_port), u32::from(port.to_be()));
     }
+}
+
+/// What the call attempts, for a row, but for its address.
+#[inline(always)]
+pub fn attempt(ctx: &SockAddrContext) -> Attempt {
+    // SAFETY: as above.
+    let (family, kind) = unsafe {
+        (
+            read_volatile(addr_of!((*ctx.sock_addr).family)),
+            read_volatile(addr_of!((*ctx.sock_addr).type_)),
+        )
+    };
+    Attempt { address: None, port: port(ctx), family, detail: [kind, protocol(ctx)] }
 }

@@ -1,11 +1,14 @@
 //! Counting, and turning a decision into what a cgroup hook returns.
-use crate::maps::COUNTS;
+use crate::{
+    maps::COUNTS,
+    refusals::{Attempt, tell},
+};
 use interlock_common::Count;
 
 /// A hook's return value: the call goes on.
 pub const ALLOW: i32 = 1;
 
-/// A hook's return value: the caller gets EPERM.
+/// A hook's return value: the caller gets EPERM, the packet is dropped.
 pub const DENY: i32 = 0;
 
 /// Adds one to a counter.
@@ -18,9 +21,10 @@ pub fn count(what: Count) {
     }
 }
 
-/// Counts a decision and gives the hook's return value for it.
+/// Counts a decision on what the current task attempts, tells the host agent of a refusal, and gives the hook's return
+/// value.
 #[inline(always)]
-pub fn verdict(decision: Result<Option<Count>, Count>) -> i32 {
+pub fn verdict(decision: Result<Option<Count>, Count>, attempt: Attempt) -> i32 {
     match decision {
         Ok(None) => ALLOW,
         Ok(Some(what)) => {
@@ -29,6 +33,7 @@ pub fn verdict(decision: Result<Option<Count>, Count>) -> i32 {
         }
         Err(reason) => {
             count(reason);
+            tell(reason, attempt);
             DENY
         }
     }

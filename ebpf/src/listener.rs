@@ -1,5 +1,9 @@
-//! Is what listens on the listener's address really the host agent's socket?
-use crate::maps::OURS;
+//! Whose is the socket that listens on an address: the host agent's, or the caller's own agent's?
+use crate::{
+    caller::Caller,
+    maps::{AGENTS, OURS},
+    redirect::sockets,
+};
 use aya_ebpf::{
     EbpfContext,
     bindings::{
@@ -10,10 +14,11 @@ use aya_ebpf::{
     programs::SockAddrContext,
 };
 use core::{
+    ffi::c_void,
     mem::zeroed,
     ptr::{from_ref, null_mut},
 };
-use interlock_common::Address;
+use interlock_common::{Address, Origin};
 
 /// `BPF_F_CURRENT_NETNS`: look in the network namespace of the context's socket.
 const CURRENT_NETNS: u64 = u64::MAX;
@@ -22,6 +27,57 @@ const CURRENT_NETNS: u64 = u64::MAX;
 /// another process can take the port: it must never be handed an agent's connections.
 #[inline(always)]
 pub fn is_ours(ctx: &SockAddrContext, address: &Address, port: u16) -> bool {
+    with_listening(ctx, address, port, |socket| {
+        // SAFETY: map and socket are what the helper takes.
+        !unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) }.is_null()
+    })
+}
+
+/// Whether the socket listening on `address` and `port` was made by a process of the caller's agent, in whichever of
+/// its cgroups. Should it be closed before the SYN arrives, another process on the host could take its port in between.
+#[inline(always)]
+pub fn is_same_agents(ctx: &SockAddrContext, address: &Address, port: u16, caller: &Caller) -> bool {
+    let address = address.specified();
+    with_listening(ctx, &address, port, |socket| {
+        // SAFETY: map and socket are what the helper takes.
+        let mark = unsafe { bpf_sk_storage_get(sockets(), socket, null_mut(), 0) }.cast::<Origin>();
+        // SAFETY: null or a value of the map.
+        unsafe { mark.as_ref() }.is_some_and(|mark| is_same_agent(mark, caller))
+    })
+}
+
+/// Whether a socket's maker and the caller are of one agent: of one cgroup, or of two that bear the same name.
+#[inline(always)]
+fn is_same_agent(mark: &Origin, caller: &Caller) -> bool {
+    if mark.cgroup == caller.cgroup {
+        return mark.generation == caller.generation;
+    }
+    // SAFETY: read at once; the generations are compared too, so that a removed entry is none.
+    let (Some(one), Some(other)) = (unsafe { (AGENTS.get(&mark.cgroup), AGENTS.get(&caller.cgroup)) }) else {
+        return false;
+    };
+    if one.generation != mark.generation || other.generation != caller.generation {
+        return false;
+    }
+    let (one, other) = (one.name_words(), other.name_words());
+    let mut word = 0;
+    while word < one.len() {
+        if one[word] != other[word] {
+            return false;
+        }
+        word += 1;
+    }
+    true
+}
+
+/// Asks about the socket that listens on an address in the network namespace of the context's socket; false if none.
+#[inline(always)]
+fn with_listening(
+    ctx: &SockAddrContext,
+    address: &Address,
+    port: u16,
+    ask: impl FnOnce(*mut c_void) -> bool,
+) -> bool {
     // SAFETY: a union of plain integers.
     let mut tuple: bpf_sock_tuple = unsafe { zeroed() };
     let size = if address.is_mapped() {
@@ -39,9 +95,8 @@ pub fn is_ours(ctx: &SockAddrContext, address: &Address, port: u16) -> bool {
         if found.is_null() {
             return false;
         }
-        let mark = bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), found.cast(), null_mut(), 0);
-        let ours = !mark.is_null();
+        let answer = ask(found.cast());
         bpf_sk_release(found.cast());
-        ours
+        answer
     }
 }

@@ -1,34 +1,45 @@
 //! The kernel programs: they send the TCP connections of governed cgroups to the host agent, carry the original
 //! destination and the caller's identity over to the accepted socket, and refuse what could go around that.
 //!
-//! Attached to a governed cgroup (and so to everything below it): `sock_create`, `connect4`, `connect6`, `sendmsg4`,
-//! `sendmsg6`, `getpeername4`, `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup:
-//! `sockops_proxy`.
+//! Attached to a governed cgroup (and so to everything below it): `sock_create`, `bind4`, `bind6`, `setsockopt`,
+//! `device`, `ingress`, `egress`, `connect4`, `connect6`, `sendmsg4`, `sendmsg6`, `getpeername4`, `getpeername6`,
+//! `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`.
 //!
 //! The way of an origin: connect hook → the client socket's storage (`SOCKETS`) → `FLOWS` by the connection's
 //! addresses, before the SYN leaves → the accepted socket's storage (`ORIGINS`), before `accept` can return.
 //!
-//! What a program can't find, it refuses: no listener, an unknown caller, no memory all mean EPERM for the caller.
+//! What a program can't find, it refuses: no listener, an unknown caller, no memory all mean EPERM for the caller. Each
+//! refusal is counted, and told to the host agent through `REFUSALS`.
 #![no_std]
 #![no_main]
 
+mod bind;
+mod bind4;
+mod bind6;
 mod caller;
 mod connect4;
 mod connect6;
 mod context;
 mod counts;
 mod datagram;
+mod device;
+mod egress;
 mod getpeername4;
 mod getpeername6;
+mod ingress;
 mod listener;
 mod maps;
+mod packet;
 mod redirect;
+mod refusals;
 mod sendmsg4;
 mod sendmsg6;
+mod setsockopt;
 mod sock_create;
 mod sockops;
 mod sockops_client;
 mod sockops_proxy;
+mod traffic;
 
 /// The kernel offers the helpers used here to GPL-compatible programs only.
 #[unsafe(link_section = "license")]

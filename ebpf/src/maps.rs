@@ -1,11 +1,13 @@
 //! The shared maps; `interlock_common` says what they hold.
 use aya_ebpf::{
-    bindings::BPF_F_NO_PREALLOC,
-    btf_maps::{Array, HashMap, PerCpuArray, SkStorage},
+    bindings::{BPF_F_CLONE, BPF_F_NO_PREALLOC, bpf_map_type::BPF_MAP_TYPE_SK_STORAGE},
+    btf_maps::{Array, HashMap, PerCpuArray, RingBuf, SkStorage},
     macros::btf_map,
 };
+use core::ptr::null;
 use interlock_common::{
-    AGENTS_MAX, Agent, Config, Count, FLOWS_MAX, FlowKey, LISTENERS_MAX, Listener, Origin,
+    AGENTS_MAX, Agent, Config, Count, DEVICES_MAX, FLOWS_MAX, FlowKey, LISTENERS_MAX, Listener, Origin,
+    REFUSALS_BYTES, Refusal,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -18,9 +20,10 @@ pub static AGENTS: HashMap<u64, Agent, AGENTS_MAX, NO_PREALLOC> = HashMap::new()
 #[btf_map]
 pub static LISTENERS: HashMap<u64, Listener, LISTENERS_MAX, NO_PREALLOC> = HashMap::new();
 
-/// On a client's socket: where it wanted to go.
+/// On every socket of a governed process, from its making on: who made it and, after `connect`, where it wanted to go.
+/// A socket without it is from before the cgroup was governed. What a server accepts inherits its listening socket's.
 #[btf_map]
-pub static SOCKETS: SkStorage<Origin> = SkStorage::new();
+pub static SOCKETS: InheritedSkStorage = InheritedSkStorage::new();
 
 /// Connections between the client's SYN and the listener's accepted socket.
 #[btf_map]
@@ -41,3 +44,31 @@ pub static CONFIG: Array<Config, 1> = Array::new();
 /// By `Count`.
 #[btf_map]
 pub static COUNTS: PerCpuArray<u64, { Count::LEN }> = PerCpuArray::new();
+
+/// Character devices that governed processes may not open; by `device_key`.
+#[btf_map]
+pub static DEVICES: HashMap<u64, u32, DEVICES_MAX, NO_PREALLOC> = HashMap::new();
+
+/// What was refused, for the host agent to write rows of.
+#[btf_map]
+pub static REFUSALS: RingBuf<Refusal, REFUSALS_BYTES> = RingBuf::new();
+
+/// Socket storage that `accept` copies to the accepted socket (`BPF_F_CLONE`), which aya's type can't say. The fields
+/// are never read: their types are what the loader makes the map of.
+#[repr(C)]
+pub struct InheritedSkStorage {
+    r#type: *const [i32; BPF_MAP_TYPE_SK_STORAGE as usize],
+    key: *const i32,
+    value: *const Origin,
+    max_entries: *const [i32; 0],
+    map_flags: *const [i32; (BPF_F_NO_PREALLOC | BPF_F_CLONE) as usize],
+}
+
+// SAFETY: null pointers that nobody follows.
+unsafe impl Sync for InheritedSkStorage {}
+
+impl InheritedSkStorage {
+    const fn new() -> Self {
+        Self { r#type: null(), key: null(), value: null(), max_entries: null(), map_flags: null() }
+    }
+}

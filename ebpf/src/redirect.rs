@@ -1,6 +1,6 @@
 //! Where a TCP connection goes: what `connect4` and `connect6` have in common.
 use crate::{
-    caller::caller,
+    caller::{Caller, caller},
     context, listener,
     maps::{LISTENERS, SOCKETS},
 };
@@ -14,12 +14,14 @@ use aya_ebpf::{
 };
 use aya_log_ebpf::warn;
 use core::ptr::{from_ref, null_mut};
-use interlock_common::{Address, Count, Listener, Origin, STATE_PENDING};
+use interlock_common::{Address, Count, Listener, Origin, STATE_IDLE, STATE_PENDING};
 
 /// What the connect hook shall do with the call's address.
 pub enum Way {
     /// Replace it.
     To(Address, u16),
+    /// Leave it: it is a server of the same agent.
+    Local,
     /// Leave it: a program on a cgroup below has replaced it already, in this same call.
     Done,
 }
@@ -28,10 +30,14 @@ pub enum Way {
 #[inline(always)]
 pub fn redirect(ctx: &SockAddrContext, address: Address, port: u16) -> Result<Way, Count> {
     let caller = caller()?;
+    if address.reaches_loopback() && listener::is_same_agents(ctx, &address, port, &caller) {
+        keep(ctx, &caller, address, port, port, STATE_IDLE)?;
+        return Ok(Way::Local);
+    }
     let (listener, to, to_port) = listener_for(ctx, &address)?;
-    let thread = bpf_get_current_pid_tgid();
     if address.reaches_loopback() && (port == listener.port4 || port == listener.port6) {
-        return match pending(ctx, thread as u32) && address == to && port == to_port {
+        let thread = bpf_get_current_pid_tgid() as u32;
+        return match pending(ctx, thread) && address == to && port == to_port {
             true => Ok(Way::Done),
             false => Err(Count::OwnListener),
         };
@@ -39,22 +45,37 @@ pub fn redirect(ctx: &SockAddrContext, address: Address, port: u16) -> Result<Wa
     if !listener::is_ours(ctx, &to, to_port) {
         return Err(Count::ListenerNotOurs);
     }
-    // SAFETY: map and socket are what the helper takes; it makes a zeroed value if there is none.
+    keep(ctx, &caller, address, port, to_port, STATE_PENDING)?;
+    Ok(Way::To(to, to_port))
+}
+
+/// Keeps on the socket who connects, and where it wants to go and where it does.
+#[inline(always)]
+fn keep(
+    ctx: &SockAddrContext,
+    caller: &Caller,
+    address: Address,
+    port: u16,
+    via_port: u16,
+    state: u16,
+) -> Result<(), Count> {
+    let (thread, owner) = (bpf_get_current_pid_tgid(), bpf_get_current_uid_gid());
+    // SAFETY: map and socket are what the helper takes; it makes a zeroed value if there is none, which is so for a
+    // socket from before the cgroup was governed.
     let origin =
         unsafe { bpf_sk_storage_get(sockets(), context::socket(ctx), null_mut(), 1) }.cast::<Origin>();
     if origin.is_null() {
         warn!(ctx, "no memory to keep the destination of a connection of process {}", (thread >> 32) as u32);
         return Err(Count::NoMemory);
     }
-    let owner = bpf_get_current_uid_gid();
     // SAFETY: a non-null value of the map. The kernel holds the socket's lock throughout connect, so nobody else
     // writes it; a getpeername hook may read a mix of two connects that follow each other.
     unsafe {
         *origin = Origin {
             address,
             port,
-            via_port: to_port,
-            state: STATE_PENDING,
+            via_port,
+            state,
             reserved: 0,
             pid: (thread >> 32) as u32,
             uid: owner as u32,
@@ -66,7 +87,7 @@ pub fn redirect(ctx: &SockAddrContext, address: Address, port: u16) -> Result<Wa
             time: bpf_ktime_get_ns(),
         };
     }
-    Ok(Way::To(to, to_port))
+    Ok(())
 }
 
 /// The published listener of the socket's network namespace, and its address for this destination's family.

@@ -1,11 +1,22 @@
-//! `socket(2)` for IPv4 and IPv6: only kinds of sockets that the other hooks see.
+//! `socket(2)` for IPv4 and IPv6: only kinds of sockets that the other hooks see, each marked with who made it.
 use crate::{
+    caller::caller,
     context::{TCP, UDP},
     counts::verdict,
+    redirect::sockets,
+    refusals::Attempt,
 };
-use aya_ebpf::{macros::cgroup_sock, programs::SockContext};
-use core::ptr::{addr_of, read_volatile};
-use interlock_common::Count;
+use aya_ebpf::{
+    EbpfContext,
+    helpers::{
+        bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns,
+        generated::{bpf_get_socket_cookie, bpf_sk_storage_get},
+    },
+    macros::cgroup_sock,
+    programs::SockContext,
+};
+use core::ptr::{addr_of, from_mut, read_volatile};
+use interlock_common::{Address, Count, Origin, STATE_IDLE};
 
 /// `SOCK_STREAM`.
 const STREAM: u32 = 1;
@@ -17,11 +28,47 @@ const DATAGRAM: u32 = 2;
 #[cgroup_sock(sock_create)]
 pub fn sock_create(ctx: SockContext) -> i32 {
     // SAFETY: the context is valid for the whole run; volatile as in `context`.
-    let (kind, protocol) = unsafe {
-        (read_volatile(addr_of!((*ctx.sock).type_)), read_volatile(addr_of!((*ctx.sock).protocol)))
+    let (family, kind, protocol) = unsafe {
+        (
+            read_volatile(addr_of!((*ctx.sock).family)),
+            read_volatile(addr_of!((*ctx.sock).type_)),
+            read_volatile(addr_of!((*ctx.sock).protocol)),
+        )
     };
-    verdict(match (kind, protocol) {
-        (STREAM, TCP) | (DATAGRAM, UDP) => Ok(None),
+    let decision = match (kind, protocol) {
+        (STREAM, TCP) | (DATAGRAM, UDP) => mark(&ctx),
         _ => Err(Count::Protocol),
-    })
+    };
+    verdict(decision, Attempt { family, detail: [kind, protocol], ..Attempt::default() })
+}
+
+/// Packets of a socket without this mark are dropped: nobody has seen it being made.
+#[inline(always)]
+fn mark(ctx: &SockContext) -> Result<Option<Count>, Count> {
+    let caller = caller()?;
+    let (thread, owner) = (bpf_get_current_pid_tgid(), bpf_get_current_uid_gid());
+    let mut made = Origin {
+        address: Address([0; 4]),
+        port: 0,
+        via_port: 0,
+        state: STATE_IDLE,
+        reserved: 0,
+        pid: (thread >> 32) as u32,
+        uid: owner as u32,
+        gid: (owner >> 32) as u32,
+        thread: thread as u32,
+        cgroup: caller.cgroup,
+        generation: caller.generation,
+        // SAFETY: a valid context.
+        cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
+        // SAFETY: no arguments; never fails.
+        time: unsafe { bpf_ktime_get_ns() },
+    };
+    // SAFETY: map, socket and first value are what the helper takes; a program on another level of the hierarchy may
+    // have made it, of the same caller.
+    let mark = unsafe { bpf_sk_storage_get(sockets(), ctx.as_ptr(), from_mut(&mut made).cast(), 1) };
+    match mark.is_null() {
+        true => Err(Count::NoMemory),
+        false => Ok(None),
+    }
 }

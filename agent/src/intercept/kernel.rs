@@ -1,5 +1,6 @@
 //! The kernel side as the rest of the host agent sees it.
 use super::{
+    devices,
     error::{KernelError, OriginError, Unavailable},
     links,
     logs::Logs,
@@ -9,6 +10,7 @@ use super::{
     pins::{Paths, Pins},
     placement::{self, Placement},
     programs::Programs,
+    refused::{Refusals, Refused, boot_time},
     sys,
 };
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy};
@@ -18,14 +20,14 @@ use aya::{
     maps::{MapData, PerCpuArray, SkStorage},
 };
 use interlock_common::{
-    AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Config, FLOWS_MAX, Listener,
+    AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Config, Count, FLOWS_MAX, Listener,
 };
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
-    fmt,
+    fmt, fs,
     net::{SocketAddr, SocketAddrV4, SocketAddrV6},
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
@@ -95,6 +97,7 @@ pub struct Kernel {
     agents: ArcSwap<HashMap<u64, Known>>,
     origins: SkStorage<MapData, interlock_common::Origin>,
     counts: PerCpuArray<MapData, u64>,
+    refusals: Refusals,
     logs: Option<Logs>,
     /// Last, so that the lock is released after everything else is done.
     pins: Pins,
@@ -126,6 +129,7 @@ impl Kernel {
         let mut maps = Maps::take(&mut ebpf)?;
         let flags = if options.dns_passes { CONFIG_DNS_PASSES } else { 0 };
         maps.configure(Config { flags })?;
+        maps.forbid(&devices::forbidden(&fs::read_to_string("/proc/misc").unwrap_or_default()))?;
         placement::sweep(&hierarchy, &options.paths.cgroup_base);
         let own = options.placement.settle(&hierarchy, &options.paths.cgroup_base)?;
         // The earlier one's link is to a cgroup that no listening socket of ours is made in.
@@ -140,6 +144,7 @@ impl Kernel {
             agents: ArcSwap::default(),
             origins: maps::take_origins(&mut ebpf)?,
             counts: maps::take_counts(&mut ebpf)?,
+            refusals: Refusals::new(maps::take_refusals(&mut ebpf)?),
             logs: Logs::take(&mut ebpf),
             pins,
         };
@@ -325,6 +330,24 @@ impl Kernel {
     /// What the programs counted since the pins were made: redirections, and refusals by reason.
     pub fn stats(&self) -> Vec<(&'static str, u64)> {
         maps::sums(&self.counts)
+    }
+
+    /// Takes what the programs have refused since the last time, oldest first. What was refused while there was no host
+    /// agent comes too, as far as there was room for it; `refusals_lost` among the [`stats`](Self::stats) counts the rest.
+    pub fn take_refused(&self, mut each: impl FnMut(Refused)) {
+        let known = self.agents.load_full();
+        let booted = boot_time();
+        self.refusals.drain(|record| {
+            // A reason we don't know: the programs are of a newer host agent.
+            let Some(reason) = Count::of(record.reason) else { return };
+            let agent = known.get(&record.cgroup).filter(|known| known.generation == record.generation);
+            each(Refused::new(record, reason, agent.map(|known| Arc::clone(&known.name)), booted));
+        });
+    }
+
+    /// A descriptor of its own that becomes readable when [`take_refused`](Self::take_refused) would find something.
+    pub fn refused_descriptor(&self) -> Result<OwnedFd, KernelError> {
+        self.refusals.descriptor()
     }
 
     /// Our own cgroup, which the listening sockets must be made in.

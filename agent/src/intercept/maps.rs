@@ -2,13 +2,13 @@
 use super::error::KernelError;
 use aya::{
     Ebpf, Pod,
-    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, SkStorage},
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage},
 };
 use interlock_common::{Agent, Config, Count, FlowKey, Listener, Origin};
 use std::path::Path;
 
 /// The maps that are pinned, by their names in the object, and the sizes of their keys and values in bytes.
-pub(super) const PINNED: [(&str, usize, usize); 8] = [
+pub(super) const PINNED: [(&str, usize, usize); 10] = [
     ("AGENTS", 8, size_of::<Agent>()),
     ("LISTENERS", 8, size_of::<Listener>()),
     ("SOCKETS", 4, size_of::<Origin>()),
@@ -17,6 +17,8 @@ pub(super) const PINNED: [(&str, usize, usize); 8] = [
     ("OURS", 4, 8),
     ("CONFIG", 4, size_of::<Config>()),
     ("COUNTS", 4, 8),
+    ("DEVICES", 8, 4),
+    ("REFUSALS", 0, 0),
 ];
 
 /// Refuses pinned maps of other sizes than ours, whatever their directory is called: the kernel would write past the
@@ -41,6 +43,7 @@ pub(super) struct Maps {
     pub(super) listeners: HashMap<MapData, u64, Listener>,
     pub(super) ours: SkStorage<MapData, u64>,
     config: Array<MapData, Config>,
+    devices: HashMap<MapData, u64, u32>,
 }
 
 impl Maps {
@@ -51,6 +54,7 @@ impl Maps {
             listeners: take(ebpf, "LISTENERS")?,
             ours: take(ebpf, "OURS")?,
             config: take(ebpf, "CONFIG")?,
+            devices: take(ebpf, "DEVICES")?,
         })
     }
 
@@ -58,6 +62,24 @@ impl Maps {
     pub(super) fn configure(&mut self, config: Config) -> Result<(), KernelError> {
         self.config.set(0, config, 0).map_err(failed("write", "CONFIG"))
     }
+
+    /// Replaces the list of character devices that governed processes may not open.
+    pub(super) fn forbid(&mut self, devices: &[u64]) -> Result<(), KernelError> {
+        for device in devices {
+            self.devices.insert(device, 1, 0).map_err(failed("write", "DEVICES"))?;
+        }
+        for (device, _) in entries(&self.devices, "DEVICES")? {
+            if !devices.contains(&device) {
+                self.devices.remove(&device).map_err(failed("clear", "DEVICES"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the programs tell of refusals.
+pub(super) fn take_refusals(ebpf: &mut Ebpf) -> Result<RingBuf<MapData>, KernelError> {
+    take(ebpf, "REFUSALS")
 }
 
 /// The accepted sockets' origins: read for every connection, so outside any lock.

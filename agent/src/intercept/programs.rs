@@ -2,7 +2,10 @@
 use super::error::KernelError;
 use aya::{
     Ebpf,
-    programs::{CgroupSock, CgroupSockAddr, Program, ProgramError, ProgramFd, SockOps},
+    programs::{
+        CgroupDevice, CgroupSkb, CgroupSock, CgroupSockAddr, CgroupSockopt, Program, ProgramError, ProgramFd,
+        SockOps,
+    },
 };
 
 /// A program and the hook it is for.
@@ -19,8 +22,14 @@ const SOCK_OPS: u32 = 3;
 
 /// What every governed cgroup gets, in the order of attaching: first what refuses, last what redirects, so that no
 /// socket is redirected before its origin can be handed over.
-pub(super) const GOVERNED: [Hook; 8] = [
+pub(super) const GOVERNED: [Hook; 14] = [
     Hook { name: "sock_create", attach_type: 2 },
+    Hook { name: "ingress", attach_type: 0 },
+    Hook { name: "egress", attach_type: 1 },
+    Hook { name: "device", attach_type: 6 },
+    Hook { name: "bind4", attach_type: 8 },
+    Hook { name: "bind6", attach_type: 9 },
+    Hook { name: "setsockopt", attach_type: 22 },
     Hook { name: "sendmsg4", attach_type: 14 },
     Hook { name: "sendmsg6", attach_type: 15 },
     Hook { name: "sockops_client", attach_type: SOCK_OPS },
@@ -61,6 +70,9 @@ fn load(ebpf: &mut Ebpf, hook: Hook) -> Result<Loaded, KernelError> {
         ebpf.program_mut(hook.name).ok_or_else(|| fail("it is not in the embedded object".to_owned()))?;
     let loaded = (|| match program {
         Program::CgroupSockAddr(_) => <&mut CgroupSockAddr>::try_from(&mut *program)?.load(),
+        Program::CgroupSkb(_) => <&mut CgroupSkb>::try_from(&mut *program)?.load(),
+        Program::CgroupSockopt(_) => <&mut CgroupSockopt>::try_from(&mut *program)?.load(),
+        Program::CgroupDevice(_) => <&mut CgroupDevice>::try_from(&mut *program)?.load(),
         Program::CgroupSock(_) => <&mut CgroupSock>::try_from(&mut *program)?.load(),
         _ => <&mut SockOps>::try_from(&mut *program)?.load(),
     })();

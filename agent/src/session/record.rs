@@ -137,9 +137,10 @@ fn detectors(keep: &Audit) -> Detectors {
 
 /// Now, in µs since 1970 UTC.
 pub(super) fn micros_now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_micros()).ok())
-        .unwrap_or(0)
+    micros(SystemTime::now())
+}
+
+/// A time, in µs since 1970 UTC; 0 before that.
+pub(super) fn micros(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_micros()).ok()).unwrap_or(0)
 }

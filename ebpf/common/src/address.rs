@@ -30,6 +30,16 @@ impl Address {
             self.0[0] == 0 && self.0[1] == 0 && self.0[2] == 0 && last <= 1
         }
     }
+
+    /// This address or, for an unspecified one, the loopback address that the kernel takes it for in `connect`.
+    #[inline(always)]
+    pub const fn specified(self) -> Self {
+        match self {
+            Self([0, 0, 0, 0]) => Self([0, 0, 0, 1_u32.to_be()]),
+            Self([0, 0, middle, 0]) if self.is_mapped() => Self([0, 0, middle, 0x7f00_0001_u32.to_be()]),
+            other => other,
+        }
+    }
 }
 
 #[cfg(feature = "user")]

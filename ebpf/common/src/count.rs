@@ -25,11 +25,31 @@ pub enum Count {
     NoMemory = 8,
     /// The table of connections under way is full: this one reaches the proxy without an origin and is closed there.
     FlowsFull = 9,
+    /// A TCP connection to a server of the same agent on this host's loopback went straight there.
+    Local = 10,
+    /// A packet of a socket that no hook saw being made: it is from before the cgroup was governed.
+    ForeignSocket = 11,
+    /// A packet that would leave by, or came by, another interface than the loopback one, or that another address than
+    /// a loopback one is at the end of.
+    Interface = 12,
+    /// A packet with IPv4 options or IPv6 extension headers (which can route it elsewhere), or of another protocol than
+    /// TCP and UDP.
+    Header = 13,
+    /// The first packet of a TCP connection that no connect hook has sent where it goes.
+    Unredirected = 14,
+    /// A socket option that could route packets around us, or hand the connection to another protocol.
+    SocketOption = 15,
+    /// A bind to the listener's port.
+    Bind = 16,
+    /// A device that packets or virtual machines could be made with: tun, vhost, kvm, vsock.
+    Device = 17,
+    /// A refusal that found no room to be told to the host agent: it has no row of its own.
+    RefusalsLost = 18,
 }
 
 impl Count {
     /// How many counters there are.
-    pub const LEN: usize = 10;
+    pub const LEN: usize = 19;
 
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; Self::LEN] = [
@@ -43,7 +63,21 @@ impl Count {
         Self::Protocol,
         Self::NoMemory,
         Self::FlowsFull,
+        Self::Local,
+        Self::ForeignSocket,
+        Self::Interface,
+        Self::Header,
+        Self::Unredirected,
+        Self::SocketOption,
+        Self::Bind,
+        Self::Device,
+        Self::RefusalsLost,
     ];
+
+    /// The counter of a number; `None` if there is none of this number.
+    pub fn of(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|count| *count as u32 == number)
+    }
 
     /// The name in metrics and in `status`.
     pub const fn name(self) -> &'static str {
@@ -58,6 +92,15 @@ impl Count {
             Self::Protocol => "denied_protocol",
             Self::NoMemory => "denied_no_memory",
             Self::FlowsFull => "denied_flows_full",
+            Self::Local => "local",
+            Self::ForeignSocket => "denied_foreign_socket",
+            Self::Interface => "denied_interface",
+            Self::Header => "denied_header",
+            Self::Unredirected => "denied_unredirected",
+            Self::SocketOption => "denied_socket_option",
+            Self::Bind => "denied_bind",
+            Self::Device => "denied_device",
+            Self::RefusalsLost => "refusals_lost",
         }
     }
 }

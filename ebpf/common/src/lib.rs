@@ -10,11 +10,11 @@ mod records;
 
 pub use address::Address;
 pub use count::Count;
-pub use records::{Agent, Config, FlowKey, Listener, Origin};
+pub use records::{Agent, Config, FlowKey, Listener, Origin, Refusal};
 
 /// Version of the map layouts. Pinned maps live in a directory of this name, so that a newer host agent never reads
 /// what an older one wrote in another layout.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Agent names are kept in the kernel so that they survive a restart of the host agent; longer ones are refused.
 pub const AGENT_NAME_BYTES_MAX: usize = 63;
@@ -33,6 +33,12 @@ pub const FLOWS_MAX: usize = 65_536;
 /// that, whose governed ancestor lies deeper too, is refused.
 pub const CGROUP_LEVELS_MAX: i32 = 32;
 
+/// How many devices can be forbidden to governed processes.
+pub const DEVICES_MAX: usize = 64;
+
+/// Bytes of refusals that can wait for the host agent: some 3,000 of them. Those that find no room are only counted.
+pub const REFUSALS_BYTES: usize = 256 * 1024;
+
 /// [`Config::flags`]: datagrams to port 53 pass. Without it every datagram of a governed process is refused.
 pub const CONFIG_DNS_PASSES: u32 = 1;
 
@@ -41,3 +47,9 @@ pub const STATE_IDLE: u16 = 0;
 
 /// [`Origin::state`]: a connect hook has redirected the call that is in progress, and no SYN has left yet.
 pub const STATE_PENDING: u16 = 1;
+
+/// The key of a character device in `DEVICES`.
+#[inline(always)]
+pub const fn device_key(major: u32, minor: u32) -> u64 {
+    (major as u64) << 32 | minor as u64
+}

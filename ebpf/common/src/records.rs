@@ -14,6 +14,15 @@ pub struct Agent {
     pub name: [u8; AGENT_NAME_BYTES_MAX],
 }
 
+impl Agent {
+    /// Length and name, in words that can be compared one by one.
+    #[inline(always)]
+    pub const fn name_words(&self) -> &[u64; 8] {
+        // SAFETY: the 64 bytes behind the generation, aligned as it is (the assertions below), all initialised.
+        unsafe { &*(&raw const self.name_len).cast() }
+    }
+}
+
 /// Value of `LISTENERS`, keyed by network namespace cookie (`u64`).
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -28,16 +37,17 @@ pub struct Listener {
     pub port4: u16,
 }
 
-/// Value of `SOCKETS` (of the client's socket), `FLOWS` and `ORIGINS` (of the accepted socket): where a redirected
-/// connection wanted to go, and who asked.
+/// Value of `SOCKETS` (of a governed process's socket, from its making on), `FLOWS` and `ORIGINS` (of the accepted
+/// socket): who made the socket or its connection, and where a connection wanted to go.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
-    /// The destination the caller named.
+    /// The destination the caller named; zeros until `connect`.
     pub address: Address,
     /// Its port, host byte order.
     pub port: u16,
-    /// The listener's port that replaced it, host byte order.
+    /// The port that packets go to in its place, host byte order: the listener's, or that of the agent's own server.
+    /// 0 until `connect`.
     pub via_port: u16,
     /// `STATE_*`.
     pub state: u16,
@@ -77,6 +87,37 @@ pub struct FlowKey {
     pub listener_port: u32,
 }
 
+/// Record of `REFUSALS`: one thing that a governed process was not allowed to do.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// The address in question; zeros if there is none.
+    pub address: Address,
+    /// Monotonic time, in nanoseconds since boot.
+    pub time: u64,
+    /// Id of the governed cgroup; if `generation` is 0, of the caller's own or the socket's, whether governed or not.
+    pub cgroup: u64,
+    /// [`Agent::generation`] at the time; 0 if no governed cgroup was found.
+    pub generation: u64,
+    /// Process id (thread group) of the caller, or of who made the socket; 0 if unknown.
+    pub pid: u32,
+    /// Its user id, in the initial user namespace.
+    pub uid: u32,
+    /// Its group id, in the initial user namespace.
+    pub gid: u32,
+    /// [`Count`](crate::Count) as a number: why.
+    pub reason: u32,
+    /// By reason: the socket's type and protocol; level and name of a socket option; major and minor number of a
+    /// device; interface and protocol of a packet.
+    pub detail: [u32; 2],
+    /// The port in question, host byte order.
+    pub port: u16,
+    /// `AF_*` of the socket; 0 if unknown.
+    pub family: u16,
+    /// Always 0.
+    pub reserved: u32,
+}
+
 /// The one element of `CONFIG`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -90,10 +131,21 @@ pub struct Config {
 #[cfg(feature = "user")]
 mod pod {
     //! Marks the records as plain old data for aya.
+    use super::Refusal;
+
+    impl Refusal {
+        /// Reads one out of the ring buffer; `None` if it is of another size.
+        pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+            // SAFETY: the size is that of the record, for which every bit pattern is a value; no alignment is assumed.
+            (bytes.len() == size_of::<Self>()).then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+        }
+    }
+
     unsafe impl aya::Pod for super::Agent {}
     unsafe impl aya::Pod for super::Listener {}
     unsafe impl aya::Pod for super::Origin {}
     unsafe impl aya::Pod for super::FlowKey {}
+    unsafe impl aya::Pod for super::Refusal {}
     unsafe impl aya::Pod for super::Config {}
 }
 
@@ -110,5 +162,8 @@ const _: () = {
     assert!(offset_of!(Origin, cgroup) == 40 && offset_of!(Origin, time) == 64);
     assert!(size_of::<FlowKey>() == 48 && align_of::<FlowKey>() == 8);
     assert!(offset_of!(FlowKey, listener) == 24 && offset_of!(FlowKey, client_port) == 40);
+    assert!(size_of::<Refusal>() == 72 && align_of::<Refusal>() == 8);
+    assert!(offset_of!(Refusal, time) == 16 && offset_of!(Refusal, pid) == 40);
+    assert!(offset_of!(Refusal, detail) == 56 && offset_of!(Refusal, port) == 64);
     assert!(size_of::<Config>() == 4);
 };

@@ -1,0 +1,94 @@
+//! What a governed process was not allowed to do, as the kernel programs tell it.
+use super::error::KernelError;
+use crate::cgroup::CgroupId;
+use aya::maps::{MapData, RingBuf};
+use interlock_common::{Count, Refusal};
+use nix::time::{ClockId, clock_gettime};
+use std::{
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+/// One refusal of the kernel programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why, and so what.
+    pub reason: Count,
+    /// The agent; `None` if the process is of none that we know.
+    pub agent: Option<Arc<str>>,
+    /// The governed cgroup; without an agent, the process's or the socket's own.
+    pub cgroup_id: CgroupId,
+    /// The process, or the one that made the socket, in the host's numbering; 0 if unknown.
+    pub pid: u32,
+    /// Its user, in the host's numbering; the greatest number if unknown.
+    pub uid: u32,
+    /// The address in question, if there is one.
+    pub address: Option<SocketAddr>,
+    /// The port in question, also without an address.
+    pub port: u16,
+    /// `AF_*` of the socket; 0 if unknown.
+    pub family: u16,
+    /// As in [`interlock_common::Refusal::detail`].
+    pub detail: [u32; 2],
+    /// When.
+    pub time: SystemTime,
+}
+
+impl Refused {
+    /// Puts the kernel's record and the agent's name together.
+    pub(super) fn new(record: &Refusal, reason: Count, agent: Option<Arc<str>>, booted: SystemTime) -> Self {
+        let is_empty = record.address.0 == [0; 4] && record.port == 0;
+        Self {
+            reason,
+            agent,
+            cgroup_id: CgroupId(record.cgroup),
+            pid: record.pid,
+            uid: record.uid,
+            address: (!is_empty).then(|| SocketAddr::new(IpAddr::from(record.address), record.port)),
+            port: record.port,
+            family: record.family,
+            detail: record.detail,
+            time: booted.checked_add(Duration::from_nanos(record.time)).unwrap_or(SystemTime::UNIX_EPOCH),
+        }
+    }
+}
+
+/// The ring buffer that the programs write their refusals to.
+pub(super) struct Refusals {
+    ring: Mutex<RingBuf<MapData>>,
+}
+
+impl Refusals {
+    pub(super) fn new(ring: RingBuf<MapData>) -> Self {
+        Self { ring: Mutex::new(ring) }
+    }
+
+    /// Takes what is there, oldest first.
+    pub(super) fn drain(&self, mut each: impl FnMut(&Refusal)) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(item) = ring.next() {
+            if let Some(record) = Refusal::from_bytes(&item) {
+                each(&record);
+            }
+        }
+    }
+
+    /// A descriptor of its own that becomes readable when there is something.
+    pub(super) fn descriptor(&self) -> Result<OwnedFd, KernelError> {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.as_fd().try_clone_to_owned().map_err(|error| KernelError::Map {
+            what: "watch",
+            map: "REFUSALS",
+            reason: error.to_string(),
+        })
+    }
+}
+
+/// When the host was started, by the clock that programs tell (`CLOCK_MONOTONIC`: it stands still while the host
+/// sleeps) and by today's time of day.
+pub(super) fn boot_time() -> SystemTime {
+    let running = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    SystemTime::now().checked_sub(running).unwrap_or(SystemTime::UNIX_EPOCH)
+}

@@ -1,0 +1,73 @@
+//! `setsockopt(2)`: options that could lead packets around the other hooks are refused.
+//!
+//! Numbers are those of Linux's uapi headers: asm-generic/socket.h, linux/in.h, linux/in6.h, linux/tcp.h, linux/udp.h.
+//! What gets by here, such as the same options as ancillary data, the packet hooks drop.
+use crate::{counts::verdict, refusals::Attempt};
+use aya_ebpf::{macros::cgroup_sockopt, programs::SockoptContext};
+use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
+use interlock_common::Count;
+
+const SOL_IP: i32 = 0;
+const SOL_SOCKET: i32 = 1;
+const SOL_TCP: i32 = 6;
+const SOL_UDP: i32 = 17;
+const SOL_IPV6: i32 = 41;
+
+/// The most of a value that the kernel shows to a program. It fails calls with more, unless the program says that it
+/// leaves the value alone.
+const SHOWN_BYTES: i32 = 4096;
+
+#[cgroup_sockopt(setsockopt)]
+pub fn setsockopt(ctx: SockoptContext) -> i32 {
+    // SAFETY: the context is valid for the whole run; volatile as in `context`.
+    let (level, name) = unsafe {
+        (read_volatile(addr_of!((*ctx.sockopt).level)), read_volatile(addr_of!((*ctx.sockopt).optname)))
+    };
+    let decision = match is_refused(level, name) {
+        true => Err(Count::SocketOption),
+        false => Ok(None),
+    };
+    // SAFETY: as above.
+    unsafe {
+        if read_volatile(addr_of!((*ctx.sockopt).optlen)) > SHOWN_BYTES {
+            // 0: the kernel goes on with the caller's own value.
+            write_volatile(addr_of_mut!((*ctx.sockopt).optlen), 0);
+        }
+    }
+    verdict(decision, Attempt { detail: [level as u32, name as u32], ..Attempt::default() })
+}
+
+#[inline(always)]
+fn is_refused(level: i32, name: i32) -> bool {
+    match level {
+        // SO_BINDTODEVICE, SO_MARK, SO_BINDTOIFINDEX
+        SOL_SOCKET => matches!(name, 25 | 36 | 62),
+        SOL_IP => matches!(
+            name,
+            // IP_HDRINCL, IP_OPTIONS (source routing), IP_RETOPTS, IP_IPSEC_POLICY, IP_XFRM_POLICY, IP_TRANSPARENT
+            3 | 4 | 7 | 16 | 17 | 19
+            // IP_MULTICAST_IF, IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_MSFILTER, MCAST_JOIN_GROUP
+            | 32 | 35 | 39 | 41 | 42
+            // MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER, IP_UNICAST_IF
+            | 46 | 48 | 50
+        ),
+        SOL_IPV6 => matches!(
+            name,
+            // IPV6_2292PKTINFO, _2292HOPOPTS, _2292DSTOPTS, _2292RTHDR, _2292PKTOPTIONS, IPV6_MULTICAST_IF
+            2 | 3 | 4 | 5 | 6 | 17
+            // IPV6_ADD_MEMBERSHIP, IPV6_JOIN_ANYCAST, IPV6_IPSEC_POLICY, IPV6_XFRM_POLICY, IPV6_HDRINCL
+            | 20 | 27 | 34 | 35 | 36
+            // MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER
+            | 42 | 46 | 48
+            // IPV6_PKTINFO, IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_RTHDR (source routing), IPV6_DSTOPTS
+            | 50 | 54 | 55 | 57 | 59
+            // IPV6_TRANSPARENT, IPV6_UNICAST_IF
+            | 75 | 76
+        ),
+        // TCP_REPAIR (connects without a packet), TCP_ULP (another protocol takes the connection over)
+        SOL_TCP => matches!(name, 19 | 31),
+        // UDP_ENCAP
+        SOL_UDP => name == 100,
+        _ => false,
+    }
+}
