@@ -6,7 +6,10 @@
 
 mod check;
 mod devices;
+mod diag;
 mod error;
+mod foreign;
+mod frozen;
 mod kernel;
 mod links;
 mod logs;
@@ -22,8 +25,9 @@ mod sys;
 mod tests;
 
 pub use check::{Check, State, checks};
+pub use foreign::Foreign;
 pub use error::{KernelError, OriginError, Unavailable};
-pub use kernel::{Governed, Kernel, KernelOptions, Listeners};
+pub use kernel::{Governed, Kernel, KernelOptions, Listeners, Tagging};
 pub use object::available;
 pub use origin::Origin;
 pub use pins::Paths;

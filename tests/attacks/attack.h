@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* The canary's addresses in the test's own network namespace, and the interface that leads to it. */
@@ -42,6 +43,15 @@ static inline struct sockaddr_in6 to6(const char *address, int port)
 	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	inet_pton(AF_INET6, address, &to.sin6_addr);
 	return to;
+}
+
+/* A TCP socket that gives up soon: some attempts are never answered. */
+static inline int stream(int family)
+{
+	struct timeval soon = { .tv_usec = 300000 };
+	int s = socket(family, SOCK_STREAM, 0);
+	setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon));
+	return s;
 }
 
 #define ADDRESS(to) ((struct sockaddr *)&(to)), sizeof(to)

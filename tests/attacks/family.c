@@ -3,6 +3,12 @@
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 
+static int send_by(int s, struct sockaddr *to, socklen_t size, const void *data, size_t bytes)
+{
+	/* Without a socket, its error is the one that counts. */
+	return s < 0 || sendto(s, data, bytes, 0, to, size) < 0 ? -1 : 0;
+}
+
 /* A whole packet of our own making. */
 static int raw_packet(void)
 {
@@ -12,26 +18,26 @@ static int raw_packet(void)
 		char data[8];
 	} packet = { .ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = 253, .tot_len = htons(28) } };
 	packet.ip.daddr = to.sin_addr.s_addr;
-	return sendto(socket(AF_INET, SOCK_RAW, IPPROTO_RAW), &packet, sizeof(packet), 0, ADDRESS(to)) < 0 ? -1 : 0;
+	return send_by(socket(AF_INET, SOCK_RAW, IPPROTO_RAW), ADDRESS(to), &packet, sizeof(packet));
 }
 
 static int raw_protocol(void)
 {
 	struct sockaddr_in to = to4(CANARY4, 0);
-	return sendto(socket(AF_INET, SOCK_RAW, 253), "x", 1, 0, ADDRESS(to)) < 0 ? -1 : 0;
+	return send_by(socket(AF_INET, SOCK_RAW, 253), ADDRESS(to), "x", 1);
 }
 
 static int raw6_protocol(void)
 {
 	struct sockaddr_in6 to = to6(CANARY6, 0);
-	return sendto(socket(AF_INET6, SOCK_RAW, 253), "x", 1, 0, ADDRESS(to)) < 0 ? -1 : 0;
+	return send_by(socket(AF_INET6, SOCK_RAW, 253), ADDRESS(to), "x", 1);
 }
 
 static int ping(void)
 {
 	struct sockaddr_in to = to4(CANARY4, 0);
 	struct icmphdr echo = { .type = ICMP_ECHO };
-	return sendto(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), &echo, sizeof(echo), 0, ADDRESS(to)) < 0 ? -1 : 0;
+	return send_by(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), ADDRESS(to), &echo, sizeof(echo));
 }
 
 static int opened(int type, int protocol)
@@ -66,13 +72,13 @@ static int dccp(void)
 static int udp_lite(void)
 {
 	struct sockaddr_in to = to4(CANARY4, CANARY_PORT);
-	return sendto(socket(AF_INET, SOCK_DGRAM, 136), "x", 1, 0, ADDRESS(to)) < 0 ? -1 : 0;
+	return send_by(socket(AF_INET, SOCK_DGRAM, 136), ADDRESS(to), "x", 1);
 }
 
 static int l2tp(void)
 {
 	struct sockaddr_in to = to4(CANARY4, CANARY_PORT);
-	return sendto(socket(AF_INET, SOCK_DGRAM, 115), "x", 1, 0, ADDRESS(to)) < 0 ? -1 : 0;
+	return send_by(socket(AF_INET, SOCK_DGRAM, 115), ADDRESS(to), "x", 1);
 }
 
 static int smc(void)

@@ -7,21 +7,14 @@
 /* Loose source route through the canary; the destination itself is the host. */
 static const unsigned char SOURCE_ROUTE[8] = { 131, 7, 4, 192, 0, 2, 2, 0 };
 
-static int try_connect(int s, struct sockaddr *to, socklen_t size)
-{
-	struct timeval soon = { .tv_usec = 300000 };
-	setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon));
-	/* What counts is the packet: nobody answers it. */
-	return connect(s, to, size) && errno != EINPROGRESS && errno != ECONNREFUSED && errno != EHOSTUNREACH ? -1 : 0;
-}
-
 static int source_route(void)
 {
 	struct sockaddr_in to = to4("192.0.2.1", 53);
-	int s = socket(AF_INET, SOCK_STREAM, 0);
+	int s = stream(AF_INET);
 	if (setsockopt(s, IPPROTO_IP, IP_OPTIONS, SOURCE_ROUTE, sizeof(SOURCE_ROUTE)))
 		return -1;
-	return try_connect(s, ADDRESS(to));
+	/* What counts is the packet: nobody answers it. */
+	return connect(s, ADDRESS(to)) && errno != EINPROGRESS && errno != ECONNREFUSED ? -1 : 0;
 }
 
 static int send_with(int family, struct sockaddr *to, socklen_t size, int level, int type, const void *value, size_t bytes)
@@ -47,35 +40,29 @@ static int source_route_datagram(void)
 	return send_with(AF_INET, ADDRESS(to), IPPROTO_IP, IP_RETOPTS, SOURCE_ROUTE, sizeof(SOURCE_ROUTE));
 }
 
-/* A mobility routing header (type 2, the one that needs no configuration): one hop, then home. */
+/* A segment routing header (RFC 8754): first the canary, then the address that the call names. */
 struct route6 {
-	uint8_t next, length, type, left;
-	uint32_t reserved;
-	struct in6_addr hop;
+	uint8_t next, length, type, left, last, flags;
+	uint16_t tag;
+	struct in6_addr segments[2];
 };
 
 static struct route6 through_canary(void)
 {
-	struct route6 route = { .length = 2, .type = 2, .left = 1 };
-	inet_pton(AF_INET6, "2001:db8::1", &route.hop);
+	struct route6 route = { .length = 4, .type = 4, .left = 1, .last = 1 };
+	inet_pton(AF_INET6, CANARY6, &route.segments[1]);
 	return route;
 }
 
 static int routing_header(void)
 {
-	struct sockaddr_in6 to = to6(CANARY6, CANARY_PORT);
+	struct sockaddr_in6 to = to6("2001:db8::1", 53);
 	struct route6 route = through_canary();
-	int s = socket(AF_INET6, SOCK_STREAM, 0);
+	int s = stream(AF_INET6);
 	if (setsockopt(s, IPPROTO_IPV6, IPV6_RTHDR, &route, sizeof(route)))
 		return -1;
-	return try_connect(s, ADDRESS(to));
-}
-
-static int routing_header_datagram(void)
-{
-	struct sockaddr_in6 to = to6(CANARY6, 53);
-	struct route6 route = through_canary();
-	return send_with(AF_INET6, ADDRESS(to), IPPROTO_IPV6, IPV6_RTHDR, &route, sizeof(route));
+	/* What counts is the packet: nobody answers it. */
+	return connect(s, ADDRESS(to)) && errno != EINPROGRESS && errno != ECONNREFUSED ? -1 : 0;
 }
 
 /* Hop-by-hop options: padding, but an extension header. */
@@ -155,7 +142,6 @@ const struct attack routing_attacks[] = {
 	{ "source_route", source_route },
 	{ "source_route_datagram", source_route_datagram },
 	{ "routing_header", routing_header },
-	{ "routing_header_datagram", routing_header_datagram },
 	{ "hop_by_hop_datagram", hop_by_hop_datagram },
 	{ "bind_to_device", bind_to_device },
 	{ "bind_to_interface", bind_to_interface },

@@ -6,19 +6,19 @@
 static int tcp4(void)
 {
 	struct sockaddr_in to = to4(CANARY4, CANARY_PORT);
-	return connect(socket(AF_INET, SOCK_STREAM, 0), ADDRESS(to));
+	return connect(stream(AF_INET), ADDRESS(to));
 }
 
 static int tcp6(void)
 {
 	struct sockaddr_in6 to = to6(CANARY6, CANARY_PORT);
-	return connect(socket(AF_INET6, SOCK_STREAM, 0), ADDRESS(to));
+	return connect(stream(AF_INET6), ADDRESS(to));
 }
 
 static int tcp_mapped(void)
 {
 	struct sockaddr_in6 to = to6("::ffff:" CANARY4, CANARY_PORT);
-	return connect(socket(AF_INET6, SOCK_STREAM, 0), ADDRESS(to));
+	return connect(stream(AF_INET6), ADDRESS(to));
 }
 
 static int tcp_nonblocking(void)
@@ -29,7 +29,7 @@ static int tcp_nonblocking(void)
 	if (connect(s, ADDRESS(to)) && errno != EINPROGRESS)
 		return -1;
 	struct pollfd ready = { .fd = s, .events = POLLOUT };
-	if (poll(&ready, 1, 5000) != 1)
+	if (poll(&ready, 1, 300) != 1)
 		return -1;
 	getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &size);
 	errno = error;
@@ -40,13 +40,13 @@ static int tcp_nonblocking(void)
 static int fast_open_sendto(void)
 {
 	struct sockaddr_in to = to4(CANARY4, CANARY_PORT);
-	return sendto(socket(AF_INET, SOCK_STREAM, 0), "x", 1, MSG_FASTOPEN, ADDRESS(to)) < 0 ? -1 : 0;
+	return sendto(stream(AF_INET), "x", 1, MSG_FASTOPEN, ADDRESS(to)) < 0 ? -1 : 0;
 }
 
 static int fast_open_connect(void)
 {
 	struct sockaddr_in to = to4(CANARY4, CANARY_PORT);
-	int s = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	int s = stream(AF_INET), on = 1;
 	if (setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)) || connect(s, ADDRESS(to)))
 		return -1;
 	return send(s, "x", 1, 0) < 0 ? -1 : 0;
@@ -57,7 +57,7 @@ static int reconnected(void)
 {
 	struct sockaddr_in first = to4(CANARY4, CANARY_PORT + 1), to = to4(CANARY4, CANARY_PORT);
 	struct sockaddr unspecified = { .sa_family = AF_UNSPEC };
-	int s = socket(AF_INET, SOCK_STREAM, 0);
+	int s = stream(AF_INET);
 	if (connect(s, ADDRESS(first)) && errno != ECONNREFUSED)
 		return -1;
 	if (connect(s, &unspecified, sizeof(unspecified)))
@@ -69,7 +69,7 @@ static int reconnected(void)
 static int bound_outside(void)
 {
 	struct sockaddr_in local = to4("192.0.2.1", 0), to = to4(CANARY4, CANARY_PORT);
-	int s = socket(AF_INET, SOCK_STREAM, 0);
+	int s = stream(AF_INET);
 	return bind(s, ADDRESS(local)) || connect(s, ADDRESS(to)) ? -1 : 0;
 }
 

@@ -12,4 +12,4 @@ mod lifecycle;
 mod nested;
 mod redirect;
 mod refuse;
-mod scene;
+pub(crate) mod scene;

@@ -8,6 +8,7 @@
     reason = "all of it is tests: a panic is how a test fails"
 )]
 
+mod boundary;
 mod clickhouse;
 mod daemon;
 mod demo;

@@ -230,11 +230,52 @@ impl CgroupPath {
         Ok(list.lines().filter_map(|line| line.parse().ok()).filter(|&pid| pid != 0).collect())
     }
 
+    /// This cgroup and all below it; those that go meanwhile are left out.
+    pub fn with_all_below(&self) -> Result<Vec<Self>, CgroupError> {
+        let mut found = vec![self.clone()];
+        let mut next = 0;
+        while let Some(directory) = found.get(next).map(|cgroup| cgroup.full.clone()) {
+            next += 1;
+            match fs::read_dir(&directory) {
+                Ok(entries) => found.extend(
+                    entries
+                        .flatten()
+                        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                        .map(|entry| Self { mount: Arc::clone(&self.mount), full: entry.path() }),
+                ),
+                Err(error) if next == 1 => return Err(self.error("list what is below", error)),
+                Err(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether a process is in it or below it.
     pub fn is_populated(&self) -> Result<bool, CgroupError> {
         let events = fs::read_to_string(self.full.join("cgroup.events"))
             .map_err(|error| self.error("read the state of", error))?;
         Ok(events.lines().any(|line| line == "populated 1"))
+    }
+
+    /// Whether it was asked to be frozen, by whomever.
+    pub fn is_freezing(&self) -> Result<bool, CgroupError> {
+        let state = fs::read_to_string(self.full.join("cgroup.freeze"))
+            .map_err(|error| self.error("read the state of", error))?;
+        Ok(state.trim() == "1")
+    }
+
+    /// Stops every process in it and below it, or lets them run again (Linux 5.2). Stopping takes a moment: see
+    /// [`is_frozen`](Self::is_frozen).
+    pub fn freeze(&self, freeze: bool) -> Result<(), CgroupError> {
+        let (what, state) = if freeze { ("freeze", "1") } else { ("thaw", "0") };
+        fs::write(self.full.join("cgroup.freeze"), state).map_err(|error| self.error(what, error))
+    }
+
+    /// Whether every process in it and below it stands still.
+    pub fn is_frozen(&self) -> Result<bool, CgroupError> {
+        let events = fs::read_to_string(self.full.join("cgroup.events"))
+            .map_err(|error| self.error("read the state of", error))?;
+        Ok(events.lines().any(|line| line == "frozen 1"))
     }
 
     /// Kills every process in it and below it (`cgroup.kill`, Linux 5.14).

@@ -2,6 +2,8 @@
 use super::{
     devices,
     error::{KernelError, OriginError, Unavailable},
+    foreign::{self, Foreign},
+    frozen::{self, Frozen},
     links,
     logs::Logs,
     maps::{self, Maps, entries, failed, is_missing},
@@ -76,6 +78,15 @@ pub struct Governed {
     pub path: Option<PathBuf>,
     /// The name it was tagged with.
     pub agent: Arc<str>,
+}
+
+/// A cgroup that was just tagged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagging {
+    /// Its id.
+    pub id: CgroupId,
+    /// What became of the sockets that its processes had.
+    pub foreign: Foreign,
 }
 
 /// An agent as the hot path needs it.
@@ -186,7 +197,7 @@ impl Kernel {
             }
         }
         self.agents.store(Arc::new(known));
-        Ok(())
+        frozen::thaw_left(&self.pins, &self.hierarchy)
     }
 
     /// Sends connections of this network namespace (that of the sockets) to a listener. `sockets` are the listening
@@ -233,12 +244,13 @@ impl Kernel {
         Ok(())
     }
 
-    /// Governs a cgroup and everything below it as `agent`: all or nothing. Until it returns, their new connections are
-    /// refused. Sockets that its processes have already are not touched: tag before you start them where you can.
+    /// Governs a cgroup and everything below it as `agent`: all or nothing. Processes that are in it stand still
+    /// meanwhile, and their TCP and UDP sockets are closed: no hook has seen them being made. What can't be closed is in
+    /// the result, and nothing passes by it but by packet sockets.
     ///
     /// No error if it is governed as this agent already. A cgroup inside a governed one may be governed too: the
     /// nearest one above a process counts.
-    pub fn govern(&self, cgroup: &CgroupPath, agent: &str) -> Result<CgroupId, KernelError> {
+    pub fn govern(&self, cgroup: &CgroupPath, agent: &str) -> Result<Tagging, KernelError> {
         let refuse = |why| Err(KernelError::NotGovernable(cgroup.to_string(), why));
         if cgroup.is_root() {
             return refuse("it is the root, which holds every process of the host");
@@ -254,7 +266,7 @@ impl Kernel {
         let mut maps = self.maps();
         if let Some(known) = self.agents.load().get(&id.0) {
             return match *known.name == *agent {
-                true => Ok(id),
+                true => Ok(Tagging { id, foreign: Foreign::default() }),
                 false => Err(KernelError::AlreadyGoverned {
                     cgroup: cgroup.to_string(),
                     agent: known.name.to_string(),
@@ -262,6 +274,10 @@ impl Kernel {
             };
         }
         value.generation = self.next_generation();
+        let frozen = match cgroup.is_populated()? {
+            true => Some(Frozen::new(&self.pins, cgroup, id)?),
+            false => None,
+        };
         links::attach_all(&self.pins, &self.programs.governed, cgroup, id)?;
         if let Err(error) = maps.agents.insert(id.0, value, 0) {
             links::detach_all(&self.pins, id)?;
@@ -270,7 +286,14 @@ impl Kernel {
         self.change(|known| {
             known.insert(id.0, Known::from(&value));
         });
-        Ok(id)
+        let mut foreign = Foreign::default();
+        if let Some(frozen) = frozen {
+            foreign = foreign::close(cgroup);
+            if !frozen.complete {
+                foreign.left.push("some processes did not stand still in time: they may have kept sockets".to_owned());
+            }
+        }
+        Ok(Tagging { id, foreign })
     }
 
     /// Ends the governing of a cgroup: its processes' new connections go where they say. Connections that were

@@ -4,6 +4,7 @@
 //! <bpffs>/                      0700, locked by the host agent that works with it
 //!   maps-<schema>/AGENTS …      one file per map; another layout has another directory
 //!   cgroups/<id>/connect4 …     one file per link of a governed cgroup
+//!   freezing/<id>               a directory per cgroup whose processes stand still while it is tagged
 //!   proxy                       the link to the host agent's own cgroup
 //! ```
 use super::error::KernelError;
@@ -62,6 +63,7 @@ impl Pins {
         pins.refuse_other_schemas()?;
         make_directory(&pins.maps())?;
         make_directory(&pins.cgroups())?;
+        make_directory(&pins.freezing())?;
         Ok(pins)
     }
 
@@ -73,6 +75,11 @@ impl Pins {
     /// The directory with one directory of links per governed cgroup.
     pub(super) fn cgroups(&self) -> PathBuf {
         self.directory.join("cgroups")
+    }
+
+    /// The directory with a note per cgroup that is being tagged.
+    pub(super) fn freezing(&self) -> PathBuf {
+        self.directory.join("freezing")
     }
 
     /// The pin of the link to our own cgroup.

@@ -4,7 +4,7 @@ use super::daemon::Daemon;
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy, Pattern};
 use crate::config::Config;
 use crate::control::message::{Code, Failure, GovernedStatus, Place, Tagged};
-use crate::intercept::{Governed, Kernel, KernelError};
+use crate::intercept::{Foreign, Governed, Kernel, KernelError, Tagging};
 use anyhow::Context;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashMap;
@@ -122,14 +122,12 @@ impl Governor {
     pub(super) fn tag(&self, agent: &str, place: &Place) -> Result<Tagged, Failure> {
         let (kernel, _) = self.parts()?;
         let cgroup = self.locate(place)?;
-        let id = kernel.govern(&cgroup, agent).map_err(failed)?;
-        self.note(id, &cgroup.name(), How::Tag, "", false);
-        let mut notes = Vec::new();
-        if cgroup.is_populated().unwrap_or(false) {
-            notes.push(
-                "connections that its processes have open stay as they are: restart them to be sure"
-                    .to_owned(),
-            );
+        let tagging = kernel.govern(&cgroup, agent).map_err(failed)?;
+        self.note(tagging.id, &cgroup.name(), How::Tag, "", false);
+        let Foreign { closed, left } = tagging.foreign;
+        let mut notes = left;
+        if closed > 0 {
+            notes.insert(0, format!("{closed} sockets that its processes had open were closed"));
         }
         tracing::info!(agent, cgroup = %cgroup, "governed");
         Ok(Tagged { agent: agent.to_owned(), cgroup: cgroup.name(), notes })
@@ -164,7 +162,7 @@ impl Governor {
         let name = format!("{agent}-{}", uuid::Uuid::now_v7().simple());
         let cgroup = hierarchy.at(self.exec.join(name)).and_then(|cgroup| cgroup.create().map(|()| cgroup));
         let cgroup = cgroup.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-        let id = kernel.govern(&cgroup, agent).map_err(|error| {
+        let Tagging { id, .. } = kernel.govern(&cgroup, agent).map_err(|error| {
             if let Err(error) = cgroup.remove() {
                 tracing::warn!(%error, "an unused cgroup stays behind");
             }
@@ -232,9 +230,12 @@ impl Governor {
         let known = cgroup.id().is_ok_and(|id| lock(&self.known).contains_key(&id.0));
         match kernel.govern(cgroup, agent) {
             Ok(_) if known => {}
-            Ok(id) => {
+            Ok(Tagging { id, foreign }) => {
                 self.note(id, &cgroup.name(), How::Glob, "", false);
-                tracing::info!(agent, cgroup = %cgroup, "governed");
+                tracing::info!(agent, cgroup = %cgroup, closed_sockets = foreign.closed, "governed");
+                for left in foreign.left {
+                    tracing::warn!(agent, cgroup = %cgroup, left);
+                }
             }
             Err(error) => {
                 tracing::error!(%error, agent, "a cgroup that the configuration names is not governed")

@@ -1,7 +1,7 @@
 //! What the kernel tests stand on: a kernel side of their own, cgroups, and clients in them.
 use interlock::{
     cgroup::{CgroupPath, Hierarchy},
-    intercept::{Kernel, KernelOptions, Listeners, Origin, OriginError, Paths, Placement, available},
+    intercept::{Kernel, KernelOptions, Listeners, Origin, OriginError, Paths, Placement, Refused, available},
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
@@ -102,6 +102,16 @@ impl Scene {
     }
 
     pub fn with(change: impl FnOnce(&mut KernelOptions)) -> Self {
+        Self::listening(change, || {
+            (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").unwrap())
+        })
+    }
+
+    /// With listening sockets that `bind` makes, in whatever network namespace.
+    pub fn listening(
+        change: impl FnOnce(&mut KernelOptions),
+        bind: impl FnOnce() -> (TcpListener, TcpListener),
+    ) -> Self {
         let own = own_cgroup();
         let number = number();
         let name = format!("interlock-test-{}-{number}", std::process::id());
@@ -112,13 +122,8 @@ impl Scene {
         let kernel = Kernel::open(options.clone()).unwrap_or_else(|error| panic!("{error}"));
         let base = base().child(&format!("scene-{number}")).unwrap();
         base.create().unwrap();
-        let scene = Self {
-            options,
-            kernel: Some(kernel),
-            v4: TcpListener::bind("127.0.0.1:0").unwrap(),
-            v6: TcpListener::bind("[::1]:0").unwrap(),
-            base,
-        };
+        let (v4, v6) = bind();
+        let scene = Self { options, kernel: Some(kernel), v4, v6, base };
         scene.publish();
         scene
     }
@@ -180,6 +185,13 @@ impl Scene {
     /// Nobody has connected. (Ask after the attempt has ended.)
     pub fn nothing_arrived(&self) -> bool {
         [&self.v4, &self.v6].iter().all(|listener| !readable(listener, Duration::ZERO))
+    }
+
+    /// What the programs have refused since the last time.
+    pub fn refused(&self) -> Vec<Refused> {
+        let mut refused = Vec::new();
+        self.kernel().take_refused(|it| refused.push(it));
+        refused
     }
 
     /// A counter of the programs.
