@@ -25,8 +25,8 @@ mod sys;
 mod tests;
 
 pub use check::{Check, State, checks};
-pub use foreign::Foreign;
 pub use error::{KernelError, OriginError, Unavailable};
+pub use foreign::Foreign;
 pub use kernel::{Governed, Kernel, KernelOptions, Listeners, Tagging};
 pub use object::available;
 pub use origin::Origin;

@@ -93,7 +93,8 @@ impl Sessions {
     /// Records what was refused outside any session.
     pub fn refuse(&self, caller: &Caller, words: Words, time: SystemTime) {
         self.registry.counts.denied();
-        let mut row = record::Recorder::new(&self.host, caller).refusal(words.verb, words.action, &words.reason);
+        let mut row =
+            record::Recorder::new(&self.host, caller).refusal(words.verb, words.action, &words.reason);
         row.time = record::micros(time);
         row.policies = Arc::new([words.rule.into()]);
         if let Err(error) = self.spool.record(row) {

@@ -51,29 +51,44 @@ fn verb(refused: &Refused) -> &'static str {
 fn reason(refused: &Refused) -> String {
     let [first, second] = refused.detail;
     match refused.reason {
-        Count::UnknownAgent => "the process is in no governed cgroup and used a governed one's socket, or its cgroup was \
+        Count::UnknownAgent => {
+            "the process is in no governed cgroup and used a governed one's socket, or its cgroup was \
                                 just being tagged"
-            .to_owned(),
-        Count::NoListener => "Interlock does not listen in this network namespace or for this address family: the host \
+                .to_owned()
+        }
+        Count::NoListener => {
+            "Interlock does not listen in this network namespace or for this address family: the host \
                               agent is down, or the namespace is not served"
-            .to_owned(),
-        Count::ListenerNotOurs => "the host agent is down, or another process has its port: nothing passes meanwhile".to_owned(),
-        Count::OwnListener => "the listener's own address was connected to, which is for redirected connections only".to_owned(),
-        Count::Datagram => "datagrams do not pass (UDP, QUIC), but for DNS where it is allowed; use TCP".to_owned(),
+                .to_owned()
+        }
+        Count::ListenerNotOurs => {
+            "the host agent is down, or another process has its port: nothing passes meanwhile".to_owned()
+        }
+        Count::OwnListener => {
+            "the listener's own address was connected to, which is for redirected connections only".to_owned()
+        }
+        Count::Datagram => {
+            "datagrams do not pass (UDP, QUIC), but for DNS where it is allowed; use TCP".to_owned()
+        }
         Count::Protocol => format!(
             "sockets of {} and {} do not pass the decision: use an ordinary TCP socket",
             kind_name(first),
             protocol_name(second)
         ),
         Count::NoMemory => "the kernel had no memory to remember where the connection goes".to_owned(),
-        Count::ForeignSocket => "a packet of a socket that was opened before the cgroup was governed: restart the process"
-            .to_owned(),
+        Count::ForeignSocket => {
+            "a packet of a socket that was opened before the cgroup was governed: restart the process"
+                .to_owned()
+        }
         Count::Interface => format!(
             "a packet that would not stay on the loopback interface (interface {first}, {}): only connections that \
              Interlock redirects pass",
             protocol_name(second)
         ),
-        Count::Header => "a packet with IP options or extension headers, or of another protocol than TCP and UDP".to_owned(),
+        Count::Header => {
+            "a packet with IP options or extension headers, or of another protocol than TCP and UDP"
+                .to_owned()
+        }
         Count::Unredirected => "a TCP connection that no connect call has announced".to_owned(),
         Count::SocketOption => {
             format!("socket option {second} of level {first} could route packets around the decision")

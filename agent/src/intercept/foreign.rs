@@ -66,9 +66,8 @@ fn held(cgroups: &[CgroupPath], left: &mut Vec<String>) -> BTreeMap<u64, Held> {
 }
 
 fn sockets_of(pid: u32) -> io::Result<Vec<u32>> {
-    let inode = |target: &std::path::Path| {
-        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-    };
+    let inode =
+        |target: &std::path::Path| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
     let entries = fs::read_dir(format!("/proc/{pid}/fd"))?;
     Ok(entries.flatten().filter_map(|entry| inode(&fs::read_link(entry.path()).ok()?)).collect())
 }
@@ -99,7 +98,9 @@ fn close_here(held: &HashMap<u32, u32>, cgroups: &BTreeSet<u64>, foreign: &mut F
     let usual: BTreeSet<u32> = listed("unix", 6).into_iter().chain(listed("netlink", 9)).collect();
     for (inode, pid) in held.iter().filter(|(inode, _)| !internet.contains(inode) && !usual.contains(inode)) {
         let what = match (packet.contains(inode), raw.contains(inode)) {
-            (true, _) => "a packet socket, which passes by every hook and can't be closed from outside: end it",
+            (true, _) => {
+                "a packet socket, which passes by every hook and can't be closed from outside: end it"
+            }
             (_, true) => "a raw socket, which this kernel can't close from outside; its packets are dropped",
             _ => "a socket of a kind that can't be looked at: end it to be sure",
         };

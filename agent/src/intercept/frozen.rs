@@ -50,7 +50,9 @@ impl Drop for Frozen {
             Ok(()) => forget(note),
             Err(_) if !self.cgroup.exists() => forget(note),
             // The note stays, and the next start tries again.
-            Err(error) => tracing::error!(%error, "processes that were stopped to be tagged still stand: `echo 0` there"),
+            Err(error) => {
+                tracing::error!(%error, "processes that were stopped to be tagged still stand: `echo 0` there")
+            }
         }
     }
 }
@@ -84,7 +86,10 @@ fn wait(cgroup: &CgroupPath) -> Result<bool, CgroupError> {
         let Some(left) = PATIENCE.checked_sub(started.elapsed()) else { return Ok(false) };
         let mut watched = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
         // An error is as good as a timeout: the state itself is asked again.
-        let _ = poll(&mut watched, PollTimeout::try_from(left.min(Duration::from_millis(50))).unwrap_or(PollTimeout::ZERO));
+        let _ = poll(
+            &mut watched,
+            PollTimeout::try_from(left.min(Duration::from_millis(50))).unwrap_or(PollTimeout::ZERO),
+        );
     }
     Ok(true)
 }

@@ -290,7 +290,9 @@ impl Kernel {
         if let Some(frozen) = frozen {
             foreign = foreign::close(cgroup);
             if !frozen.complete {
-                foreign.left.push("some processes did not stand still in time: they may have kept sockets".to_owned());
+                foreign.left.push(
+                    "some processes did not stand still in time: they may have kept sockets".to_owned(),
+                );
             }
         }
         Ok(Tagging { id, foreign })

@@ -137,7 +137,8 @@ mod pod {
         /// Reads one out of the ring buffer; `None` if it is of another size.
         pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
             // SAFETY: the size is that of the record, for which every bit pattern is a value; no alignment is assumed.
-            (bytes.len() == size_of::<Self>()).then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+            (bytes.len() == size_of::<Self>())
+                .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
         }
     }
 

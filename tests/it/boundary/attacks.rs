@@ -64,7 +64,8 @@ fn the_packet_hooks_alone_let_nothing_out() {
     let scene = world.scene();
     let agent = scene.agent("planner");
     let links = scene.options.paths.bpffs.join("cgroups").join(agent.id().unwrap().to_string());
-    let take_away = |hooks: &[&str]| hooks.iter().for_each(|hook| std::fs::remove_file(links.join(hook)).unwrap());
+    let take_away =
+        |hooks: &[&str]| hooks.iter().for_each(|hook| std::fs::remove_file(links.join(hook)).unwrap());
     // A link is gone some time after its pin.
     take_away(&["setsockopt", "connect4", "connect6", "sendmsg4", "sendmsg6"]);
     wait_until("options pass", || world.attack(Some(&agent), "mark") == "ok");
@@ -79,7 +80,12 @@ fn the_packet_hooks_alone_let_nothing_out() {
             scene.refused().iter().any(|it| it.family == 0)
         });
     }
-    none_arrives(&world, &scene, &agent, &["denied_interface", "denied_unredirected", "denied_header", "denied_datagram"]);
+    none_arrives(
+        &world,
+        &scene,
+        &agent,
+        &["denied_interface", "denied_unredirected", "denied_header", "denied_datagram"],
+    );
     take_away(&["sock_create"]);
     wait_until("raw sockets are made", || {
         let before = scene.count("denied_protocol");
@@ -139,9 +145,9 @@ fn try_one(world: &World, scene: &Scene, agent: &CgroupPath, attack: &Attack) ->
 /// The refusal is told with its agent and process.
 fn told(scene: &Scene, attack: &Attack) -> Result<Tried, String> {
     let refused = scene.refused();
-    let told = refused
-        .iter()
-        .any(|it| it.reason.name() == attack.counter && it.agent.as_deref() == Some("planner") && it.pid != 0);
+    let told = refused.iter().any(|it| {
+        it.reason.name() == attack.counter && it.agent.as_deref() == Some("planner") && it.pid != 0
+    });
     match told {
         true => Ok(Tried::Closed),
         false => Err(format!("it was not told: {refused:?}")),

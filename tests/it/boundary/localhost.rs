@@ -85,7 +85,8 @@ fn anybody_elses_server_is_reached_through_the_decision_only() {
         (&planner, inners, "planner"),
         (&inner, planners, "inner"),
     ] {
-        let child = client(Some(who), &format!("s = tcp('127.0.0.1', {port}); say(s.getpeername()); s.recv(1)"));
+        let child =
+            client(Some(who), &format!("s = tcp('127.0.0.1', {port}); say(s.getpeername()); s.recv(1)"));
         let (stream, origin) = scene.accept4();
         let origin = origin.unwrap();
         assert_eq!((&*origin.agent, origin.destination.port()), (agent, port));

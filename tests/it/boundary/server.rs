@@ -24,8 +24,7 @@ fn reached(world: &World, cgroup: Option<&CgroupPath>) -> [bool; 2] {
         let address = SocketAddr::new(address.parse().unwrap(), port);
         TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
     };
-    let reached =
-        [world.canary.inside(|| connects(AGENTS4)), world.agents.inside(|| connects("127.0.0.1"))];
+    let reached = [world.canary.inside(|| connects(AGENTS4)), world.agents.inside(|| connects("127.0.0.1"))];
     server.stdin.take().unwrap().write_all(b"\n").unwrap();
     server.wait().unwrap();
     reached

@@ -114,7 +114,9 @@ impl World {
             side.ip(&format!("address add 192.0.2.{host}/24 broadcast 192.0.2.255 dev {interface}"));
             side.ip(&format!("address add 2001:db8::{host}/64 dev {interface} nodad"));
             for address in [format!("192.0.2.{other}"), format!("2001:db8::{other}")] {
-                side.ip(&format!("neighbour replace {address} lladdr 02:00:00:00:00:0{other} dev {interface}"));
+                side.ip(&format!(
+                    "neighbour replace {address} lladdr 02:00:00:00:00:0{other} dev {interface}"
+                ));
             }
         }
         agents.ip(&format!("route add default via {CANARY4}"));
@@ -126,7 +128,8 @@ impl World {
             socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll).unwrap()
         });
         let service = canary.inside(|| {
-            let streams = [TcpListener::bind((CANARY4, CANARY_PORT)), TcpListener::bind((CANARY6, CANARY_PORT))];
+            let streams =
+                [TcpListener::bind((CANARY4, CANARY_PORT)), TcpListener::bind((CANARY6, CANARY_PORT))];
             (streams.map(Result::unwrap), UdpSocket::bind((CANARY4, CANARY_PORT)).unwrap())
         });
         Self { agents, canary, capture, _service: service }
@@ -218,4 +221,3 @@ pub fn attack_program() -> &'static Path {
         program
     })
 }
-

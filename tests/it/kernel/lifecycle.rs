@@ -179,14 +179,14 @@ fn a_connection_made_under_an_earlier_name_is_refused() {
     kernel_or_skip!();
     let scene = Scene::new();
     let agent = scene.agent("planner");
-    let child = client(Some(&agent), &format!("s = tcp('{NOWHERE}', 1); say('connected'); s.recv(1)"));
+    let child = client(Some(&agent), &format!("s = tcp('{NOWHERE}', 1); say(tried(lambda: s.recv(1)))"));
     super::scene::wait_until("the connection is there", || !scene.nothing_arrived());
     scene.kernel().release(agent.id().unwrap()).unwrap();
     scene.kernel().govern(&agent, "executor").unwrap();
     let (stream, origin) = scene.accept4();
     assert!(matches!(origin, Err(interlock::intercept::OriginError::Released(_))), "{origin:?}");
     drop(stream);
-    said(child);
+    assert_eq!(said(child), ["ECONNABORTED"], "a socket of the earlier name is closed at its end too");
 }
 
 #[test]

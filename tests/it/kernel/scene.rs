@@ -1,7 +1,9 @@
 //! What the kernel tests stand on: a kernel side of their own, cgroups, and clients in them.
 use interlock::{
     cgroup::{CgroupPath, Hierarchy},
-    intercept::{Kernel, KernelOptions, Listeners, Origin, OriginError, Paths, Placement, Refused, available},
+    intercept::{
+        Kernel, KernelOptions, Listeners, Origin, OriginError, Paths, Placement, Refused, available,
+    },
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;

@@ -50,7 +50,12 @@ const PACKAGES: &[Package] = &[
     package("postgresql-client-15", Purpose::Demo, Proof::Program("psql"), "psql, a client under test"),
     package("python3", Purpose::Demo, Proof::Program("python3"), "runs the demo's planner and executor"),
     package("python3-psycopg2", Purpose::Demo, Proof::Python("psycopg2"), "their PostgreSQL driver"),
-    package("iproute2", Purpose::Test, Proof::Program("ip"), "makes the network namespaces that attacks are tried in"),
+    package(
+        "iproute2",
+        Purpose::Test,
+        Proof::Program("ip"),
+        "makes the network namespaces that attacks are tried in",
+    ),
     package("python3-venv", Purpose::Clickhouse, Proof::Python("venv"), "holds chDB, ClickHouse's engine"),
     package(
         "llvm-22",
