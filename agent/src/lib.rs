@@ -8,6 +8,7 @@ pub mod boundary;
 pub mod cgroup;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod control;
 pub mod identity;
 pub mod intercept;

@@ -25,6 +25,7 @@ struct attack {
 };
 
 /* Each file's attacks, ended by one without a name. */
+extern const struct attack confined_attacks[];
 extern const struct attack datagram_attacks[];
 extern const struct attack device_attacks[];
 extern const struct attack family_attacks[];

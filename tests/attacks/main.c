@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 static const struct attack *const all[] = {
-	datagram_attacks, device_attacks, family_attacks, routing_attacks, stream_attacks,
+	confined_attacks, datagram_attacks, device_attacks, family_attacks, routing_attacks, stream_attacks,
 };
 
 int main(int argc, char **argv)

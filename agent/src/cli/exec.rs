@@ -1,20 +1,23 @@
 //! `interlock exec`: runs a command as an agent, in a governed cgroup of its own.
 //!
 //! The process itself moves into the cgroup and becomes the command, so that signals, terminal and exit code are the
-//! command's own. What could carry it around the boundary is left behind: open files but the standard three, and with
-//! `--user` the privileges.
+//! command's own. What could carry it around the boundary is left behind: open files but the standard three, the system
+//! calls that lead around it (`confine`), and with `--user` the privileges.
 
 mod sys;
 #[cfg(test)]
 mod tests;
 
 use super::{Context, exit};
+use crate::confine::{Need, filters};
 use crate::control::message::{Prepare, Prepared};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, getsockname};
 use nix::unistd::{Uid, User, geteuid, getuid, initgroups, setgid, setuid};
 use std::ffi::{CString, OsString};
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -22,7 +25,8 @@ use std::process::{Command, ExitCode};
 const EXAMPLES: &str = "\
 The command gets a fresh cgroup, is governed from its first instruction, and takes the place of this process: signals and
 exit code are its own. Open files other than standard input, output and error are not passed on: a connection that was
-opened before would not be governed. 126: the command can't be run; 127: there is no such command.
+opened before would not be governed. System calls that lead around the boundary fail with EPERM: packet, vsock and other
+sockets than Unix, IPv4, IPv6 and routing netlink, namespaces, ptrace, io_uring, keys, bpf; --allow gives some back. 126: the command can't be run; 127: there is no such command.
 
 Examples:
   interlock exec --agent planner -- python3 agent.py --goal 'count orders'
@@ -36,12 +40,15 @@ pub struct ExecArgs {
     /// The agent, as configured
     #[arg(long, value_name = "NAME")]
     agent: String,
-    /// Drop to this user (name or number), its groups and no new privileges
+    /// Drop to this user (name or number) and its groups
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// With --user: let the command gain privileges by setuid programs such as sudo
     #[arg(long, requires = "user")]
     allow_new_privileges: bool,
+    /// Let the command use what is refused otherwise; each makes the boundary weaker
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    allow: Vec<Need>,
     /// The task that audit rows of the command carry
     #[arg(long, value_name = "ID", value_parser = task)]
     task: Option<String>,
@@ -61,8 +68,10 @@ pub fn run(args: ExecArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let prepared = daemon.prepare(Prepare { agent: args.agent, task: args.task })?;
     enter(&prepared)?;
     sys::close_on_exec_from(3).context("open files can't be left behind")?;
+    refuse_sockets()?;
+    confine(&args.allow, args.allow_new_privileges)?;
     if let Some(user) = &user {
-        become_user(user, args.allow_new_privileges)?;
+        become_user(user)?;
     } else if geteuid().is_root() {
         eprintln!(
             "interlock: the command runs as root and could leave its cgroup; give it a user with --user"
@@ -126,7 +135,7 @@ fn find_user(name: &str) -> anyhow::Result<User> {
 }
 
 /// Gives up this user for good.
-fn become_user(user: &User, allow_new_privileges: bool) -> anyhow::Result<()> {
+fn become_user(user: &User) -> anyhow::Result<()> {
     let name = CString::new(user.name.as_str())?;
     let cannot = || format!("can't become user `{}`; run this as root", user.name);
     initgroups(&name, user.gid).with_context(cannot)?;
@@ -140,8 +149,37 @@ fn become_user(user: &User, allow_new_privileges: bool) -> anyhow::Result<()> {
         user.uid.is_root() || setuid(Uid::from_raw(0)).is_err(),
         "the user could be changed back; nothing was run"
     );
+    Ok(())
+}
+
+/// Standard input, output and error are passed on; a network connection among them would not be governed.
+fn refuse_sockets() -> anyhow::Result<()> {
+    let standard = [
+        ("input", io::stdin().as_fd().try_clone_to_owned()),
+        ("output", io::stdout().as_fd().try_clone_to_owned()),
+        ("error", io::stderr().as_fd().try_clone_to_owned()),
+    ];
+    for (name, file) in standard {
+        // Closed: nothing is passed on.
+        let Ok(file) = file else { continue };
+        let address = getsockname::<SockaddrStorage>(file.as_raw_fd());
+        let family = address.ok().and_then(|address| address.family());
+        ensure!(
+            matches!(family, None | Some(AddressFamily::Unix)),
+            "standard {name} is a network connection, which would not be governed: put a pipe between"
+        );
+    }
+    Ok(())
+}
+
+/// Gives up what leads around the boundary. Comes before the user changes, since without "no new privileges" only root may.
+fn confine(needs: &[Need], allow_new_privileges: bool) -> anyhow::Result<()> {
     if !allow_new_privileges {
         nix::sys::prctl::set_no_new_privs().context("can't give up new privileges")?;
+    }
+    for filter in filters(needs).context("there is no system call filter for this architecture")? {
+        sys::install(&filter)
+            .context("the kernel does not take the system call filter (CONFIG_SECCOMP_FILTER)")?;
     }
     Ok(())
 }
