@@ -8,6 +8,7 @@
 
 mod attacks;
 mod confined;
+mod host;
 mod localhost;
 mod pretagged;
 mod rows;

@@ -1,9 +1,10 @@
 //! What only the system call filter of `interlock exec` sees.
 use super::{
     attacks::NOT_HERE,
+    host::Host,
     world::{World, attack_program},
 };
-use crate::support::{ALLOW_ALL, Ran, Rig};
+use crate::support::Ran;
 
 /// A line of the list.
 pub struct Confined {
@@ -28,8 +29,8 @@ pub fn list() -> Vec<Confined> {
 }
 
 /// Runs an attack as root in the agents' namespace under `interlock exec`; what it said.
-fn governed(rig: &Rig, world: &World, attack: &str, allow: &[&str]) -> String {
-    let exec = rig.daemon.interlock(&["exec", "--agent", "planner"]);
+fn governed(host: &Host, world: &World, attack: &str, allow: &[&str]) -> String {
+    let exec = host.daemon.interlock(&["exec", "--agent", "planner"]);
     let mut command = world.agents.command(None, exec.get_program().as_ref());
     command.args(exec.get_args());
     for it in allow {
@@ -40,12 +41,12 @@ fn governed(rig: &Rig, world: &World, attack: &str, allow: &[&str]) -> String {
 
 #[test]
 fn nothing_leads_around_or_out() {
-    let rig = Rig::transparent(&[("all.cedar", ALLOW_ALL)]);
+    let host = Host::start();
     let world = World::new();
     let mut failures = Vec::new();
     let mut tried = 0;
     for attack in list() {
-        match try_one(&rig, &world, &attack) {
+        match try_one(&host, &world, &attack) {
             Ok(Some(why)) => eprintln!("SKIPPED attack {}: this kernel says {why}", attack.name),
             Ok(None) => tried += 1,
             Err(why) => failures.push(format!("{}: {why}", attack.name)),
@@ -56,7 +57,7 @@ fn nothing_leads_around_or_out() {
 }
 
 /// `Some` says why this kernel can't.
-fn try_one(rig: &Rig, world: &World, attack: &Confined) -> Result<Option<String>, String> {
+fn try_one(host: &Host, world: &World, attack: &Confined) -> Result<Option<String>, String> {
     let control = world.attack(None, attack.name);
     if NOT_HERE.contains(&control.as_str()) {
         return Ok(Some(control));
@@ -64,7 +65,7 @@ fn try_one(rig: &Rig, world: &World, attack: &Confined) -> Result<Option<String>
     if control != "ok" || world.captured().is_empty() == attack.arrives {
         return Err(format!("the control failed: {control}"));
     }
-    let got = governed(rig, world, attack.name, &[]);
+    let got = governed(host, world, attack.name, &[]);
     if got != attack.governed {
         return Err(format!("it got {got}, not {}", attack.governed));
     }
@@ -74,12 +75,12 @@ fn try_one(rig: &Rig, world: &World, attack: &Confined) -> Result<Option<String>
     }
     let others: Vec<&str> =
         ["ptrace", "namespaces", "io-uring", "keys"].into_iter().filter(|it| *it != attack.allow).collect();
-    let with_others = governed(rig, world, attack.name, &others);
+    let with_others = governed(host, world, attack.name, &others);
     if with_others != attack.governed {
         return Err(format!("with --allow {others:?} it got {with_others}"));
     }
     if attack.allow != "nothing" {
-        let allowed = governed(rig, world, attack.name, &[attack.allow]);
+        let allowed = governed(host, world, attack.name, &[attack.allow]);
         if allowed != "ok" {
             return Err(format!("with --allow {} it got {allowed}", attack.allow));
         }
@@ -89,10 +90,10 @@ fn try_one(rig: &Rig, world: &World, attack: &Confined) -> Result<Option<String>
 
 #[test]
 fn a_connection_is_not_passed_on_as_standard_input() {
-    let rig = Rig::transparent(&[("all.cedar", ALLOW_ALL)]);
+    let host = Host::start();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let mut command = rig.daemon.exec("planner", "true");
+    let mut command = host.daemon.exec("planner", "true");
     let output = command.stdin(std::os::fd::OwnedFd::from(connection)).output().unwrap();
     assert!(!output.status.success());
     let told = String::from_utf8(output.stderr).unwrap();

@@ -1,5 +1,5 @@
 //! Rows of what the kernel side refuses, written by the real daemon.
-use crate::support::{ALLOW_ALL, Rig};
+use super::host::Host;
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdout, Command, Stdio},
@@ -44,15 +44,15 @@ const DATAGRAM: &str =
 
 #[test]
 fn each_refusal_has_a_row_and_repetitions_share_one() {
-    let mut rig = Rig::transparent(&[("all.cedar", ALLOW_ALL)]);
-    let mut shell = Shell::start(rig.daemon.exec("planner", "python3"));
+    let mut host = Host::start();
+    let mut shell = Shell::start(host.daemon.exec("planner", "python3"));
     assert_eq!(shell.says("tried(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262))"), "EPERM");
     let option = "tried(lambda: socket.socket().setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 1))";
     assert_eq!(shell.says(option), "EPERM");
     for _ in 0..4 {
         assert_eq!(shell.says(DATAGRAM), "EPERM");
     }
-    let rows = rig.rows_when(3, &["--agent", "planner", "--verdict", "deny"]);
+    let rows = host.rows_when(3, &["--agent", "planner", "--verdict", "deny"]);
     let pid = u64::from(shell.child.id());
     let seen: Vec<_> =
         rows.iter().map(|row| (row.text("verb"), row.0["policies"][0].as_str().unwrap())).collect();
@@ -67,22 +67,22 @@ fn each_refusal_has_a_row_and_repetitions_share_one() {
     assert_eq!((rows[2].text("destination"), rows[2].number("destination_port")), ("::ffff:127.0.0.1", 9));
     // What is gathered is recorded when the daemon stops, if not before.
     drop(shell);
-    rig.daemon.stop().unwrap();
-    rig.daemon.launch().unwrap();
-    let rows = rig.rows_when(4, &["--agent", "planner", "--verdict", "deny"]);
+    host.daemon.stop().unwrap();
+    host.daemon.launch().unwrap();
+    let rows = host.rows_when(4, &["--agent", "planner", "--verdict", "deny"]);
     assert!(rows[3].text("reason").contains("(3 more times within 10 s)"), "{}", rows[3].text("reason"));
 }
 
 #[test]
 fn what_is_refused_while_the_daemon_is_dead_gets_its_row_when_it_is_back() {
-    let mut rig = Rig::transparent(&[("all.cedar", ALLOW_ALL)]);
-    let mut shell = Shell::start(rig.daemon.exec_as_we_are("planner", "python3"));
+    let mut host = Host::start();
+    let mut shell = Shell::start(host.daemon.exec_as_we_are("planner", "python3"));
     assert_eq!(shell.says("'ready'"), "ready");
-    rig.daemon.kill().unwrap();
+    host.daemon.kill().unwrap();
     assert_eq!(shell.says(DATAGRAM), "EPERM");
     assert_eq!(shell.says("tried(lambda: socket.create_connection(('127.0.0.1', 9)))"), "EPERM");
-    rig.daemon.launch().unwrap();
-    let rows = rig.rows_when(2, &["--agent", "planner", "--verdict", "deny"]);
+    host.daemon.launch().unwrap();
+    let rows = host.rows_when(2, &["--agent", "planner", "--verdict", "deny"]);
     let seen: Vec<_> =
         rows.iter().map(|row| (row.text("verb"), row.0["policies"][0].as_str().unwrap())).collect();
     assert_eq!(seen, [("SEND", "kernel:datagram"), ("CONNECT", "kernel:listener_not_ours")]);

@@ -179,7 +179,7 @@ fn a_connection_made_under_an_earlier_name_is_refused() {
     kernel_or_skip!();
     let scene = Scene::new();
     let agent = scene.agent("planner");
-    let child = client(Some(&agent), &format!("s = tcp('{NOWHERE}', 1); say(tried(lambda: s.recv(1)))"));
+    let child = client(Some(&agent), &format!("say(tried(lambda: tcp('{NOWHERE}', 1).recv(1)))"));
     super::scene::wait_until("the connection is there", || !scene.nothing_arrived());
     scene.kernel().release(agent.id().unwrap()).unwrap();
     scene.kernel().govern(&agent, "executor").unwrap();
