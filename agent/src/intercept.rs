@@ -11,6 +11,7 @@ mod error;
 mod foreign;
 mod frozen;
 mod kernel;
+mod layout;
 mod links;
 mod logs;
 mod maps;
@@ -20,9 +21,11 @@ mod pins;
 mod placement;
 mod programs;
 mod refused;
+mod security;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod unix;
 
 pub use check::{Check, State, checks};
 pub use error::{KernelError, OriginError, Unavailable};
@@ -33,3 +36,4 @@ pub use origin::Origin;
 pub use pins::Paths;
 pub use placement::Placement;
 pub use refused::Refused;
+pub use security::Security;

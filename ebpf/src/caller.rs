@@ -7,6 +7,8 @@ use interlock_common::{CGROUP_LEVELS_MAX, Count};
 pub struct Caller {
     pub cgroup: u64,
     pub generation: u64,
+    /// Its agent, as keys have it.
+    pub key: u64,
 }
 
 /// Looks from the caller's own cgroup upwards; the nearest governed one wins, so an agent inside an agent is the inner
@@ -39,5 +41,5 @@ pub fn caller() -> Result<Caller, Count> {
 fn governed(id: u64) -> Option<Caller> {
     // SAFETY: the reference is read at once. Should the entry be removed and its memory used again in between, the
     // generation is one that the host agent doesn't know, and it refuses the connection.
-    unsafe { AGENTS.get(&id) }.map(|agent| Caller { cgroup: id, generation: agent.generation })
+    unsafe { AGENTS.get(&id) }.map(|agent| Caller { cgroup: id, generation: agent.generation, key: agent.key })
 }

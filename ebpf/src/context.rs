@@ -84,7 +84,7 @@ pub fn set6(ctx: &SockAddrContext, address: &Address, port: u16) {
 
 /// What the call attempts, for a row, but for its address.
 #[inline(always)]
-pub fn attempt(ctx: &SockAddrContext) -> Attempt {
+pub fn attempt(ctx: &SockAddrContext) -> Attempt<'static> {
     // SAFETY: as above.
     let (family, kind) = unsafe {
         (
@@ -92,5 +92,5 @@ pub fn attempt(ctx: &SockAddrContext) -> Attempt {
             read_volatile(addr_of!((*ctx.sock_addr).type_)),
         )
     };
-    Attempt { address: None, port: port(ctx), family, detail: [kind, protocol(ctx)] }
+    Attempt { port: port(ctx), family, detail: [kind, protocol(ctx)], ..Attempt::default() }
 }

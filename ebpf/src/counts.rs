@@ -24,7 +24,7 @@ pub fn count(what: Count) {
 /// Counts a decision on what the current task attempts, tells the host agent of a refusal, and gives the hook's return
 /// value.
 #[inline(always)]
-pub fn verdict(decision: Result<Option<Count>, Count>, attempt: Attempt) -> i32 {
+pub fn verdict(decision: Result<Option<Count>, Count>, attempt: Attempt<'_>) -> i32 {
     match decision {
         Ok(None) => ALLOW,
         Ok(Some(what)) => {

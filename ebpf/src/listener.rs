@@ -48,15 +48,26 @@ pub fn is_same_agents(ctx: &SockAddrContext, address: &Address, port: u16, calle
 
 /// Whether a socket's maker and the caller are of one agent: of one cgroup, or of two that bear the same name.
 #[inline(always)]
-fn is_same_agent(mark: &Origin, caller: &Caller) -> bool {
+pub fn is_same_agent(mark: &Origin, caller: &Caller) -> bool {
     if mark.cgroup == caller.cgroup {
         return mark.generation == caller.generation;
     }
+    have_one_name(mark.cgroup, Some(mark.generation), caller)
+}
+
+/// Whether a cgroup is itself governed as the caller's agent.
+#[inline(always)]
+pub fn is_same_agent_by_id(cgroup: u64, caller: &Caller) -> bool {
+    cgroup == caller.cgroup || have_one_name(cgroup, None, caller)
+}
+
+#[inline(always)]
+fn have_one_name(cgroup: u64, generation: Option<u64>, caller: &Caller) -> bool {
     // SAFETY: read at once; the generations are compared too, so that a removed entry is none.
-    let (Some(one), Some(other)) = (unsafe { (AGENTS.get(&mark.cgroup), AGENTS.get(&caller.cgroup)) }) else {
+    let (Some(one), Some(other)) = (unsafe { (AGENTS.get(&cgroup), AGENTS.get(&caller.cgroup)) }) else {
         return false;
     };
-    if one.generation != mark.generation || other.generation != caller.generation {
+    if generation.is_some_and(|it| it != one.generation) || other.generation != caller.generation {
         return false;
     }
     let (one, other) = (one.name_words(), other.name_words());

@@ -3,7 +3,7 @@
 //!
 //! Attached to a governed cgroup (and so to everything below it): `sock_create`, `bind4`, `bind6`, `setsockopt`,
 //! `device`, `ingress`, `egress`, `connect4`, `connect6`, `sendmsg4`, `sendmsg6`, `getpeername4`, `getpeername6`,
-//! `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`.
+//! `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`. To the host, where it may be: `security`.
 //!
 //! The way of an origin: connect hook → the client socket's storage (`SOCKETS`) → `FLOWS` by the connection's
 //! addresses, before the SYN leaves → the accepted socket's storage (`ORIGINS`), before `accept` can return.
@@ -32,6 +32,7 @@ mod maps;
 mod packet;
 mod redirect;
 mod refusals;
+mod security;
 mod sendmsg4;
 mod sendmsg6;
 mod setsockopt;

@@ -6,8 +6,8 @@ use aya_ebpf::{
 };
 use core::ptr::null;
 use interlock_common::{
-    AGENTS_MAX, Agent, Config, Count, DEVICES_MAX, FLOWS_MAX, FlowKey, LISTENERS_MAX, Listener, Origin,
-    REFUSALS_BYTES, Refusal,
+    AGENTS_MAX, Agent, Config, Count, DEVICES_MAX, FLOWS_MAX, FlowKey, LISTENERS_MAX, Layout,
+    Listener, Origin, REFUSALS_BYTES, Refusal, UNIX_ALLOWED_MAX, UnixName,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -48,6 +48,14 @@ pub static COUNTS: PerCpuArray<u64, { Count::LEN }> = PerCpuArray::new();
 /// Character devices that governed processes may not open; by `device_key`.
 #[btf_map]
 pub static DEVICES: HashMap<u64, u32, DEVICES_MAX, NO_PREALLOC> = HashMap::new();
+
+/// Unix sockets that agents may connect to though they are not their own.
+#[btf_map]
+pub static UNIX_ALLOWED: HashMap<UnixName, u32, UNIX_ALLOWED_MAX, NO_PREALLOC> = HashMap::new();
+
+/// One element; all zeros where the security hooks are not loaded.
+#[btf_map]
+pub static LAYOUT: Array<Layout, 1> = Array::new();
 
 /// What was refused, for the host agent to write rows of.
 #[btf_map]

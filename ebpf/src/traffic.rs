@@ -58,7 +58,7 @@ pub fn decide(
     };
     // SAFETY: a valid context.
     let cgroup = unsafe { bpf_skb_cgroup_id(ctx.as_ptr().cast()) };
-    let attempt = Attempt { address, port, family: 0, detail: [interface, protocol] };
+    let attempt = Attempt { address, port, detail: [interface, protocol], ..Attempt::default() };
     tell_of_packet(reason, attempt, mark, cgroup);
     DENY
 }

@@ -8,6 +8,7 @@ mod interrupt;
 mod release;
 mod setup;
 mod test;
+mod vm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ enum Command {
     Demo(demo::Options),
     /// Run every test, after setting up for it.
     Test(test::Options),
+    /// Run the tests of the kernel side on Debian's kernel 6.1, in an emulated machine.
+    Vm(vm::Options),
     /// Build the host agent as it is to be installed: optimised for the work it does.
     Release(release::Options),
     /// Measure the host agent next to its peers.
@@ -56,6 +59,7 @@ fn run(command: Command) -> Result<()> {
         Command::BenchClient(client) => bench::client::run(&client),
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Vm(options) => vm::run(&options),
         Command::Ebpf => {
             println!("{}", ebpf::build()?.display());
             Ok(())

@@ -1,7 +1,8 @@
-//! `cargo xtask test`: set-up, kernel programs, style, then every test there is. CI runs exactly this.
+//! `cargo xtask test`: set-up, kernel programs, style, then every test there is, those of the kernel side
+//! on a second kernel too. CI runs exactly this.
 
 use crate::setup::{self, Purpose};
-use crate::{cmd, ebpf};
+use crate::{cmd, ebpf, vm};
 use anyhow::{Result, bail};
 use clap::Args;
 use std::process::Command;
@@ -41,6 +42,10 @@ pub fn run(options: &Options) -> Result<()> {
     let tested = tests(options);
     if tested.is_err() {
         failed.push("tests");
+    }
+    if let Err(error) = vm::after_tests(options.filter.as_deref()) {
+        say::warn(&format!("{error:#}"));
+        failed.push("tests on another kernel");
     }
     if !failed.is_empty() {
         bail!("failed: {} (after {} s)", failed.join(", "), start.elapsed().as_secs());

@@ -20,7 +20,8 @@ pub struct Words {
 /// Puts a refusal into words.
 pub fn explain(refused: &Refused) -> Words {
     let verb = verb(refused);
-    let action = if verb == "OPEN" { Action::Admin } else { Action::Connect };
+    let action =
+        if matches!(verb, "OPEN" | "BPF" | "PTRACE" | "UNSHARE") { Action::Admin } else { Action::Connect };
     let rule = format!("kernel:{}", refused.reason.name().trim_start_matches("denied_"));
     Words { verb, action, rule, reason: reason(refused) }
 }
@@ -43,7 +44,12 @@ fn verb(refused: &Refused) -> &'static str {
         Count::ForeignSocket | Count::Interface | Count::Header | Count::Unredirected => "PACKET",
         Count::SocketOption => "SETSOCKOPT",
         Count::Bind => "BIND",
-        Count::Device => "OPEN",
+        Count::Device | Count::CgroupFile => "OPEN",
+        Count::Family => "SOCKET",
+        Count::Bpf => "BPF",
+        Count::Trace => "PTRACE",
+        Count::UserNamespace => "UNSHARE",
+        Count::Descriptor => "RECEIVE",
         _ => "CONNECT",
     }
 }
@@ -95,10 +101,50 @@ fn reason(refused: &Refused) -> String {
         }
         Count::Bind => "the listener's port is the host agent's".to_owned(),
         Count::Device => format!("device {first}:{second} could carry traffic around the decision"),
+        Count::Family
+        | Count::UnixSocket
+        | Count::Bpf
+        | Count::Trace
+        | Count::UserNamespace
+        | Count::CgroupFile
+        | Count::Descriptor => security_reason(refused),
         // These are no refusals that are told.
         Count::Redirected | Count::DnsPassed | Count::FlowsFull | Count::Local | Count::RefusalsLost => {
             refused.reason.name().to_owned()
         }
+    }
+}
+
+/// What only the security hooks refuse.
+fn security_reason(refused: &Refused) -> String {
+    match refused.reason {
+        Count::Family => {
+            format!("socket family {} does not pass the decision: use TCP over IPv4 or IPv6", refused.family)
+        }
+        Count::UnixSocket if refused.name.is_empty() => {
+            "a Unix socket without a name, which is not the agent's own".to_owned()
+        }
+        Count::UnixSocket => format!(
+            "Unix socket `{0}` is not the agent's own: connect by TCP, or add \"{0}\" to `unix_sockets` of the agent",
+            refused.name
+        ),
+        Count::Bpf => {
+            format!("bpf command {}: governed processes leave the kernel's programs alone", refused.detail[0])
+        }
+        Count::Trace => {
+            "a process of another agent or of the host was to be traced, or its open files taken".to_owned()
+        }
+        Count::UserNamespace => "a user namespace gives rights over a network of its own".to_owned(),
+        Count::CgroupFile => {
+            "a control file of cgroups outside the governed one was to be written: that is the way out of it"
+                .to_owned()
+        }
+        Count::Descriptor => {
+            "a network socket that another process has made was handed over: the hooks of its maker's \
+                              cgroup run for it"
+                .to_owned()
+        }
+        _ => refused.reason.name().to_owned(),
     }
 }
 

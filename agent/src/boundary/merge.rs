@@ -16,8 +16,8 @@ pub const KINDS_MAX: usize = 4_096;
 struct Kind {
     cgroup: u64,
     reason: u32,
-    /// Process, address, port and detail; nothing where there are too many kinds.
-    exact: Option<(u32, Option<SocketAddr>, u16, [u32; 2])>,
+    /// Process, address, port, detail and name; nothing where there are too many kinds.
+    exact: Option<(u32, Option<SocketAddr>, u16, [u32; 2], String)>,
 }
 
 /// Refusals that were like an earlier one.
@@ -45,7 +45,7 @@ pub struct Merger {
 impl Merger {
     /// Takes a refusal; true if it is the first of its kind and wants its row now.
     pub fn take(&mut self, refused: &Refused, now: Instant) -> bool {
-        let exact = Some((refused.pid, refused.address, refused.port, refused.detail));
+        let exact = Some((refused.pid, refused.address, refused.port, refused.detail, refused.name.clone()));
         let mut kind = Kind { cgroup: refused.cgroup_id.0, reason: refused.reason as u32, exact };
         if self.open.len() >= KINDS_MAX && !self.open.contains_key(&kind) {
             kind.exact = None;

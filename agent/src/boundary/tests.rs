@@ -18,6 +18,7 @@ fn refused(reason: Count, pid: u32) -> Refused {
         address: Some("192.0.2.1:443".parse().unwrap()),
         port: 443,
         family: 2,
+        name: "/run/docker.sock".to_owned(),
         detail: [2, 17],
         time: SystemTime::UNIX_EPOCH,
     }
@@ -34,7 +35,7 @@ fn every_refusal_has_words_and_a_rule_of_its_own() {
         // Cedar's policy ids in our files can't hold a colon, so nobody can write one that looks like it.
         assert_eq!(words.rule.matches(':').count(), 1);
     }
-    assert_eq!(rules.len(), 14);
+    assert_eq!(rules.len(), 21);
     assert_eq!(explain(&refused(Count::Device, 1)).action, wire::Action::Admin);
     assert!(lost(12).reason.starts_with("12 "));
 }

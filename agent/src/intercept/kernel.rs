@@ -13,7 +13,8 @@ use super::{
     placement::{self, Placement},
     programs::Programs,
     refused::{Refusals, Refused, boot_time},
-    sys,
+    security::{self, Security},
+    sys, unix,
 };
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy};
 use arc_swap::ArcSwap;
@@ -47,6 +48,10 @@ pub struct KernelOptions {
     /// How many connections can be on their way from `connect` to `accept` at one time (half open). One that finds no
     /// room arrives without an origin. Counts when the pins are made, not when they are adopted.
     pub flows_max: u32,
+    /// Whether the security hooks are attached, where the kernel has them.
+    pub security: bool,
+    /// Unix sockets of others that agents may connect to: an agent's name, and a path or `@` and an abstract name.
+    pub unix_sockets: Vec<(String, String)>,
 }
 
 impl Default for KernelOptions {
@@ -56,6 +61,8 @@ impl Default for KernelOptions {
             placement: Placement::default(),
             dns_passes: true,
             flows_max: FLOWS_MAX as u32,
+            security: true,
+            unix_sockets: Vec::new(),
         }
     }
 }
@@ -109,6 +116,7 @@ pub struct Kernel {
     origins: SkStorage<MapData, interlock_common::Origin>,
     counts: PerCpuArray<MapData, u64>,
     refusals: Refusals,
+    security: Security,
     logs: Option<Logs>,
     /// Last, so that the lock is released after everything else is done.
     pins: Pins,
@@ -138,6 +146,15 @@ impl Kernel {
         })?;
         let programs = Programs::load(&mut ebpf)?;
         let mut maps = Maps::take(&mut ebpf)?;
+        maps.allow_unix(&unix::allowed(options.unix_sockets.iter().map(|(a, b)| (a.as_str(), b.as_str()))))?;
+        let security = match (options.security, security::possible()) {
+            (false, _) => Security::absent("switched off in the configuration"),
+            (true, Err(why)) => Security::absent(why),
+            (true, Ok(layout)) => {
+                maps.lay_out(layout)?;
+                security::attach(&mut ebpf, &pins)
+            }
+        };
         let flags = if options.dns_passes { CONFIG_DNS_PASSES } else { 0 };
         maps.configure(Config { flags })?;
         maps.forbid(&devices::forbidden(&fs::read_to_string("/proc/misc").unwrap_or_default()))?;
@@ -156,6 +173,7 @@ impl Kernel {
             origins: maps::take_origins(&mut ebpf)?,
             counts: maps::take_counts(&mut ebpf)?,
             refusals: Refusals::new(maps::take_refusals(&mut ebpf)?),
+            security,
             logs: Logs::take(&mut ebpf),
             pins,
         };
@@ -352,6 +370,20 @@ impl Kernel {
         }
     }
 
+    /// Whether the second layer is there.
+    pub fn security(&self) -> &Security {
+        &self.security
+    }
+
+    /// Replaces the list of Unix sockets that agents may connect to, as in [`KernelOptions::unix_sockets`]. Only the
+    /// security hooks ask for it.
+    pub fn allow_unix_sockets<'a>(
+        &self,
+        pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), KernelError> {
+        self.maps().allow_unix(&unix::allowed(pairs))
+    }
+
     /// What the programs counted since the pins were made: redirections, and refusals by reason.
     pub fn stats(&self) -> Vec<(&'static str, u64)> {
         maps::sums(&self.counts)
@@ -445,7 +477,8 @@ fn encode(name: &str) -> Result<Agent, KernelError> {
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(refuse());
     }
-    let mut agent = Agent { generation: 0, name_len: 0, name: [0; AGENT_NAME_BYTES_MAX] };
+    let mut agent =
+        Agent { generation: 0, key: unix::key(name), name_len: 0, name: [0; AGENT_NAME_BYTES_MAX] };
     agent.name.get_mut(..name.len()).ok_or_else(refuse)?.copy_from_slice(name.as_bytes());
     agent.name_len = u8::try_from(name.len()).map_err(|_| refuse())?;
     Ok(agent)

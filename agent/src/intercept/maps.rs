@@ -4,11 +4,11 @@ use aya::{
     Ebpf, Pod,
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage},
 };
-use interlock_common::{Agent, Config, Count, FlowKey, Listener, Origin};
+use interlock_common::{Agent, Config, Count, FlowKey, Layout, Listener, Origin, UnixName};
 use std::path::Path;
 
 /// The maps that are pinned, by their names in the object, and the sizes of their keys and values in bytes.
-pub(super) const PINNED: [(&str, usize, usize); 10] = [
+pub(super) const PINNED: [(&str, usize, usize); 12] = [
     ("AGENTS", 8, size_of::<Agent>()),
     ("LISTENERS", 8, size_of::<Listener>()),
     ("SOCKETS", 4, size_of::<Origin>()),
@@ -19,6 +19,8 @@ pub(super) const PINNED: [(&str, usize, usize); 10] = [
     ("COUNTS", 4, 8),
     ("DEVICES", 8, 4),
     ("REFUSALS", 0, 0),
+    ("UNIX_ALLOWED", size_of::<UnixName>(), 4),
+    ("LAYOUT", 4, size_of::<Layout>()),
 ];
 
 /// Refuses pinned maps of other sizes than ours, whatever their directory is called: the kernel would write past the
@@ -44,6 +46,8 @@ pub(super) struct Maps {
     pub(super) ours: SkStorage<MapData, u64>,
     config: Array<MapData, Config>,
     devices: HashMap<MapData, u64, u32>,
+    unix_allowed: HashMap<MapData, UnixName, u32>,
+    layout: Array<MapData, Layout>,
 }
 
 impl Maps {
@@ -55,12 +59,36 @@ impl Maps {
             ours: take(ebpf, "OURS")?,
             config: take(ebpf, "CONFIG")?,
             devices: take(ebpf, "DEVICES")?,
+            unix_allowed: take(ebpf, "UNIX_ALLOWED")?,
+            layout: take(ebpf, "LAYOUT")?,
         })
     }
 
     /// Replaces the configuration the programs read.
     pub(super) fn configure(&mut self, config: Config) -> Result<(), KernelError> {
         self.config.set(0, config, 0).map_err(failed("write", "CONFIG"))
+    }
+
+    /// Tells the security hooks where the running kernel keeps what they read.
+    pub(super) fn lay_out(&mut self, layout: Layout) -> Result<(), KernelError> {
+        self.layout.set(0, layout, 0).map_err(failed("write", "LAYOUT"))
+    }
+
+    /// Replaces the list of Unix sockets that agents may connect to. What stays allowed is so all the time.
+    pub(super) fn allow_unix(&mut self, allowed: &[UnixName]) -> Result<(), KernelError> {
+        for name in allowed {
+            self.unix_allowed.insert(name, 1, 0).map_err(failed("write", "UNIX_ALLOWED"))?;
+        }
+        let is_kept = |key: &UnixName| {
+            allowed
+                .iter()
+                .any(|name| (name.agent, name.name_len, name.name) == (key.agent, key.name_len, key.name))
+        };
+        let keys: Vec<UnixName> = self.unix_allowed.keys().filter_map(Result::ok).collect();
+        for key in keys.iter().filter(|key| !is_kept(key)) {
+            self.unix_allowed.remove(key).map_err(failed("clear", "UNIX_ALLOWED"))?;
+        }
+        Ok(())
     }
 
     /// Replaces the list of character devices that governed processes may not open.

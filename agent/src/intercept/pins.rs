@@ -5,6 +5,7 @@
 //!   maps-<schema>/AGENTS …      one file per map; another layout has another directory
 //!   cgroups/<id>/connect4 …     one file per link of a governed cgroup
 //!   freezing/<id>               a directory per cgroup whose processes stand still while it is tagged
+//!   security/<hook>             one file per link to a security hook
 //!   proxy                       the link to the host agent's own cgroup
 //! ```
 use super::error::KernelError;
@@ -82,6 +83,11 @@ impl Pins {
         self.directory.join("freezing")
     }
 
+    /// The directory of the links to security hooks.
+    pub(super) fn security(&self) -> PathBuf {
+        self.directory.join("security")
+    }
+
     /// The pin of the link to our own cgroup.
     pub(super) fn proxy(&self) -> PathBuf {
         self.directory.join("proxy")
@@ -118,6 +124,13 @@ fn ensure_mounted(directory: &Path) -> Result<(), KernelError> {
     };
     let fail = |what| move |source: io::Error| KernelError::Pins { what, path: point.to_owned(), source };
     fs::create_dir_all(point).map_err(fail("create"))?;
+    // Two host agents that start at once: the second mount would hide what the first has pinned.
+    let covered = File::open(point).map_err(fail("open"))?;
+    let _turn =
+        Flock::lock(covered, FlockArg::LockExclusive).map_err(|(_, error)| fail("lock")(error.into()))?;
+    if is_bpffs(point) {
+        return Ok(());
+    }
     mount(
         Some("bpf"),
         point,

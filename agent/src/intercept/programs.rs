@@ -83,7 +83,7 @@ fn load(ebpf: &mut Ebpf, hook: Hook) -> Result<Loaded, KernelError> {
 }
 
 /// The end of the verifier's log is where it says what it does not like.
-fn explain(error: &ProgramError) -> String {
+pub(super) fn explain(error: &ProgramError) -> String {
     const LINES: usize = 12;
     match error {
         ProgramError::LoadError { io_error, verifier_log } => {

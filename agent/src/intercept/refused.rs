@@ -30,6 +30,9 @@ pub struct Refused {
     pub port: u16,
     /// `AF_*` of the socket; 0 if unknown.
     pub family: u16,
+    /// The name of a Unix socket in question, as its server has bound it; an abstract one starts with `@`. Empty if there is
+    /// none, or it has none.
+    pub name: String,
     /// As in [`interlock_common::Refusal::detail`].
     pub detail: [u32; 2],
     /// When.
@@ -49,9 +52,20 @@ impl Refused {
             address: (!is_empty).then(|| SocketAddr::new(IpAddr::from(record.address), record.port)),
             port: record.port,
             family: record.family,
+            name: unix_name(record),
             detail: record.detail,
             time: booted.checked_add(Duration::from_nanos(record.time)).unwrap_or(SystemTime::UNIX_EPOCH),
         }
+    }
+}
+
+/// A socket's name as people write it: up to the first zero byte of a path, all of an abstract one.
+fn unix_name(record: &Refusal) -> String {
+    let length = usize::try_from(record.name_len).unwrap_or(0);
+    let name = record.name.get(..length).unwrap_or_default();
+    match name.split_first() {
+        Some((0, rest)) => format!("@{}", String::from_utf8_lossy(rest).replace('\0', "@")),
+        _ => String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned(),
     }
 }
 

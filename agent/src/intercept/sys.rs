@@ -16,6 +16,7 @@ use std::{
 enum Command {
     ObjPin = 6,
     ObjGet = 7,
+    RawTracepointOpen = 17,
     LinkCreate = 28,
     LinkUpdate = 29,
     LinkDetach = 34,
@@ -36,6 +37,14 @@ struct LinkCreateAttr {
     target_fd: u32,
     attach_type: u32,
     flags: u32,
+}
+
+/// `attr` of BPF_RAW_TRACEPOINT_OPEN.
+#[repr(C)]
+struct RawTracepointAttr {
+    name: u64,
+    prog_fd: u32,
+    reserved: u32,
 }
 
 /// `attr` of BPF_LINK_UPDATE.
@@ -89,6 +98,13 @@ pub(super) fn link_create(
 ) -> io::Result<OwnedFd> {
     let mut attr = LinkCreateAttr { prog_fd: raw(program), target_fd: raw(cgroup), attach_type, flags: 0 };
     owned(bpf(Command::LinkCreate, &mut attr)?)
+}
+
+/// Attaches a program to the hook that it was loaded for (security hooks are attached like tracepoints). It stays attached
+/// as long as the link has a descriptor or a pin.
+pub(super) fn attach_to_tracepoint(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = RawTracepointAttr { name: 0, prog_fd: raw(program), reserved: 0 };
+    owned(bpf(Command::RawTracepointOpen, &mut attr)?)
 }
 
 /// Puts another program in a link's place, atomically. `ENOLINK`: the cgroup is gone, or the link was detached.

@@ -45,11 +45,25 @@ pub enum Count {
     Device = 17,
     /// A refusal that found no room to be told to the host agent: it has no row of its own.
     RefusalsLost = 18,
+    /// A socket of another family than Unix, IPv4, IPv6 and routing netlink.
+    Family = 19,
+    /// A Unix socket of somebody else that the agent's configuration does not allow.
+    UnixSocket = 20,
+    /// `bpf(2)`.
+    Bpf = 21,
+    /// Looking into a process of somebody else, or taking its descriptors.
+    Trace = 22,
+    /// A user namespace.
+    UserNamespace = 23,
+    /// Writing to a control file of cgroups outside the governed one.
+    CgroupFile = 24,
+    /// An IPv4 or IPv6 socket that somebody else made, handed over by a Unix socket.
+    Descriptor = 25,
 }
 
 impl Count {
     /// How many counters there are.
-    pub const LEN: usize = 19;
+    pub const LEN: usize = 26;
 
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; Self::LEN] = [
@@ -72,6 +86,13 @@ impl Count {
         Self::Bind,
         Self::Device,
         Self::RefusalsLost,
+        Self::Family,
+        Self::UnixSocket,
+        Self::Bpf,
+        Self::Trace,
+        Self::UserNamespace,
+        Self::CgroupFile,
+        Self::Descriptor,
     ];
 
     /// The counter of a number; `None` if there is none of this number.
@@ -101,6 +122,13 @@ impl Count {
             Self::Bind => "denied_bind",
             Self::Device => "denied_device",
             Self::RefusalsLost => "refusals_lost",
+            Self::Family => "denied_family",
+            Self::UnixSocket => "denied_unix_socket",
+            Self::Bpf => "denied_bpf",
+            Self::Trace => "denied_trace",
+            Self::UserNamespace => "denied_user_namespace",
+            Self::CgroupFile => "denied_cgroup_file",
+            Self::Descriptor => "denied_descriptor",
         }
     }
 }

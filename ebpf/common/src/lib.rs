@@ -10,7 +10,7 @@ mod records;
 
 pub use address::Address;
 pub use count::Count;
-pub use records::{Agent, Config, FlowKey, Listener, Origin, Refusal};
+pub use records::{Agent, Config, FlowKey, Layout, Listener, Origin, Refusal, UnixName};
 
 /// Version of the map layouts. Pinned maps live in a directory of this name, so that a newer host agent never reads
 /// what an older one wrote in another layout.
@@ -36,7 +36,17 @@ pub const CGROUP_LEVELS_MAX: i32 = 32;
 /// How many devices can be forbidden to governed processes.
 pub const DEVICES_MAX: usize = 64;
 
-/// Bytes of refusals that can wait for the host agent: some 3,000 of them. Those that find no room are only counted.
+/// How many Unix sockets can be allowed to agents, each agent's counted by itself.
+pub const UNIX_ALLOWED_MAX: usize = 4096;
+
+/// The longest name of a Unix socket, in bytes (`UNIX_PATH_MAX`).
+pub const UNIX_NAME_BYTES_MAX: usize = 108;
+
+/// Offset of `sk` in `struct socket`. The verifier follows a pointer only by an offset that is written in the program;
+/// the host agent compares this one with the running kernel's before it loads what uses it.
+pub const SOCKET_SK_OFFSET: usize = 24;
+
+/// Bytes of refusals that can wait for the host agent: some 1,300 of them. Those that find no room are only counted.
 pub const REFUSALS_BYTES: usize = 256 * 1024;
 
 /// [`Config::flags`]: datagrams to port 53 pass. Without it every datagram of a governed process is refused.

@@ -1,5 +1,5 @@
 //! The keys and values of the shared maps.
-use crate::{AGENT_NAME_BYTES_MAX, Address};
+use crate::{AGENT_NAME_BYTES_MAX, Address, UNIX_NAME_BYTES_MAX};
 
 /// Value of `AGENTS`, keyed by the governed cgroup's id (`u64`). The entry is what makes a cgroup governed: it is
 /// written after every hook is attached.
@@ -8,6 +8,8 @@ use crate::{AGENT_NAME_BYTES_MAX, Address};
 pub struct Agent {
     /// Differs at each tagging, so that a connection made under an earlier name is told from one made under this.
     pub generation: u64,
+    /// Stands for the name in keys; never 0.
+    pub key: u64,
     /// Length of the name in bytes.
     pub name_len: u8,
     /// The agent's name in UTF-8, then zeros.
@@ -18,7 +20,7 @@ impl Agent {
     /// Length and name, in words that can be compared one by one.
     #[inline(always)]
     pub const fn name_words(&self) -> &[u64; 8] {
-        // SAFETY: the 64 bytes behind the generation, aligned as it is (the assertions below), all initialised.
+        // SAFETY: the 64 bytes behind the key, aligned as it is (the assertions below), all initialised.
         unsafe { &*(&raw const self.name_len).cast() }
     }
 }
@@ -114,6 +116,64 @@ pub struct Refusal {
     pub port: u16,
     /// `AF_*` of the socket; 0 if unknown.
     pub family: u16,
+    /// Bytes of `name` that count.
+    pub name_len: u32,
+    /// The name of a Unix socket in question: a path, or a zero byte and an abstract name.
+    pub name: [u8; UNIX_NAME_BYTES_MAX],
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Key of `UNIX_ALLOWED`: a Unix socket that an agent may connect to, by the name that its server has bound.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct UnixName {
+    /// [`Agent::key`] of the agent; 0 = every agent.
+    pub agent: u64,
+    /// Bytes of `name` that count.
+    pub name_len: u32,
+    /// As in [`Refusal::name`], then zeros.
+    pub name: [u8; UNIX_NAME_BYTES_MAX],
+}
+
+/// The one element of `LAYOUT`: where the running kernel keeps what the security hooks read, as offsets in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// `unix_sock.addr`
+    pub unix_addr: u32,
+    /// `unix_address.len`
+    pub unix_address_len: u32,
+    /// `unix_address.name`
+    pub unix_address_name: u32,
+    /// `task_struct.cgroups`
+    pub task_cgroups: u32,
+    /// `css_set.dfl_cgrp`
+    pub css_set_cgroup: u32,
+    /// `cgroup.kn`
+    pub cgroup_node: u32,
+    /// `kernfs_node.id`
+    pub node_id: u32,
+    /// `kernfs_node.parent`, in newer kernels `__parent`
+    pub node_parent: u32,
+    /// `file.f_inode`
+    pub file_inode: u32,
+    /// `file.f_mode`
+    pub file_mode: u32,
+    /// `file.private_data`
+    pub file_private: u32,
+    /// `inode.i_mode`
+    pub inode_mode: u32,
+    /// `inode.i_sb`
+    pub inode_super: u32,
+    /// `inode.i_private`
+    pub inode_private: u32,
+    /// `super_block.s_magic`
+    pub super_magic: u32,
+    /// `sock_common.skc_family`, which is at the start of `sock`
+    pub sock_family: u32,
+    /// `sock.sk_cgrp_data`, which starts with a pointer to the cgroup
+    pub sock_cgroup: u32,
     /// Always 0.
     pub reserved: u32,
 }
@@ -147,13 +207,15 @@ mod pod {
     unsafe impl aya::Pod for super::Origin {}
     unsafe impl aya::Pod for super::FlowKey {}
     unsafe impl aya::Pod for super::Refusal {}
+    unsafe impl aya::Pod for super::UnixName {}
+    unsafe impl aya::Pod for super::Layout {}
     unsafe impl aya::Pod for super::Config {}
 }
 
 const _: () = {
     use core::mem::offset_of;
-    assert!(size_of::<Agent>() == 72 && align_of::<Agent>() == 8);
-    assert!(offset_of!(Agent, name_len) == 8 && offset_of!(Agent, name) == 9);
+    assert!(size_of::<Agent>() == 80 && align_of::<Agent>() == 8);
+    assert!(offset_of!(Agent, name_len) == 16 && offset_of!(Agent, name) == 17);
     assert!(size_of::<Listener>() == 36 && align_of::<Listener>() == 4);
     assert!(offset_of!(Listener, address4) == 16 && offset_of!(Listener, port6) == 32);
     assert!(size_of::<Origin>() == 72 && align_of::<Origin>() == 8);
@@ -163,8 +225,11 @@ const _: () = {
     assert!(offset_of!(Origin, cgroup) == 40 && offset_of!(Origin, time) == 64);
     assert!(size_of::<FlowKey>() == 48 && align_of::<FlowKey>() == 8);
     assert!(offset_of!(FlowKey, listener) == 24 && offset_of!(FlowKey, client_port) == 40);
-    assert!(size_of::<Refusal>() == 72 && align_of::<Refusal>() == 8);
+    assert!(size_of::<Refusal>() == 184 && align_of::<Refusal>() == 8);
     assert!(offset_of!(Refusal, time) == 16 && offset_of!(Refusal, pid) == 40);
     assert!(offset_of!(Refusal, detail) == 56 && offset_of!(Refusal, port) == 64);
+    assert!(offset_of!(Refusal, name) == 72);
+    assert!(size_of::<UnixName>() == 120 && offset_of!(UnixName, name) == 12);
+    assert!(size_of::<Layout>() == 72);
     assert!(size_of::<Config>() == 4);
 };

@@ -1,0 +1,30 @@
+//! `socket(2)` of every family, also by io_uring: a list of what may be.
+use super::governed;
+use crate::refusals::Attempt;
+use aya_ebpf::{macros::lsm, programs::LsmContext};
+use interlock_common::Count;
+
+/// `AF_UNIX`, `AF_INET`, `AF_INET6`, `AF_NETLINK`.
+const UNIX: i32 = 1;
+const INET: i32 = 2;
+const INET6: i32 = 10;
+const NETLINK: i32 = 16;
+/// `NETLINK_ROUTE`: programs read the host's addresses by it when they start.
+const ROUTE: i32 = 0;
+
+#[lsm(hook = "socket_create")]
+pub fn lsm_socket_create(ctx: LsmContext) -> i32 {
+    let (family, kind, protocol, kern): (i32, i32, i32, i32) = (ctx.arg(0), ctx.arg(1), ctx.arg(2), ctx.arg(3));
+    if kern != 0 {
+        return 0; // The kernel's own.
+    }
+    let attempt = Attempt { family: family as u32, detail: [kind as u32, protocol as u32], ..Attempt::default() };
+    governed(
+        |_| match family {
+            UNIX | INET | INET6 => Ok(()),
+            NETLINK if protocol == ROUTE => Ok(()),
+            _ => Err(Count::Family),
+        },
+        attempt,
+    )
+}
