@@ -160,6 +160,8 @@ async fn attend(
 async fn pass_on_diagnostics(daemon: Arc<Daemon>) {
     while let Some(kernel) = &daemon.kernel {
         kernel.flush_logs();
+        // A removed cgroup is forgotten when the last socket that was made in it is gone, of which nobody tells.
+        daemon.governor.tidy();
         tokio::time::sleep(DIAGNOSTICS).await;
     }
 }
@@ -220,9 +222,20 @@ fn open_kernel(config: &Config) -> anyhow::Result<(Option<Arc<Kernel>>, Option<S
             cgroup_base: Path::new("/").join(&config.intercept.cgroup_base),
         },
         dns_passes: config.intercept.dns == crate::config::Dns::Direct,
+        security: config.intercept.security != Enabled::Off,
         ..KernelOptions::default()
     };
-    Ok((Some(Arc::new(Kernel::open(options)?)), None))
+    let kernel = Kernel::open(options)?;
+    match (&kernel.security().missing, config.intercept.security) {
+        (Some(why), Enabled::Require) => Err(anyhow::anyhow!(
+            "the second layer is incomplete, and `intercept.security = \"require\"`: {why}; set it to \"auto\" to go on without"
+        )),
+        (Some(why), Enabled::Auto) => {
+            tracing::warn!(%why, "the second layer is incomplete: Unix sockets of others, among other things, are open to agents");
+            Ok((Some(Arc::new(kernel)), None))
+        }
+        _ => Ok((Some(Arc::new(kernel)), None)),
+    }
 }
 
 fn required(why: Unavailable) -> anyhow::Error {

@@ -3,8 +3,8 @@ use crate::{context, maps::LISTENERS};
 use aya_ebpf::{EbpfContext, helpers::generated::bpf_get_netns_cookie, programs::SockAddrContext};
 use interlock_common::Count;
 
-/// The listener's ports are not to be had on any address, also while the host agent is dead. (Connections would not be
-/// sent there even so: see `listener`.)
+/// The listener's ports are not to be asked for on any address, also after the host agent was killed. (Connections would not
+/// be sent there even so: see `listener`. A port that the kernel chooses is not seen here.)
 #[inline(always)]
 pub fn bind(ctx: &SockAddrContext) -> Result<Option<Count>, Count> {
     let port = context::port(ctx);

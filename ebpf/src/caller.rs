@@ -41,5 +41,9 @@ pub fn caller() -> Result<Caller, Count> {
 fn governed(id: u64) -> Option<Caller> {
     // SAFETY: the reference is read at once. Should the entry be removed and its memory used again in between, the
     // generation is one that the host agent doesn't know, and it refuses the connection.
-    unsafe { AGENTS.get(&id) }.map(|agent| Caller { cgroup: id, generation: agent.generation, key: agent.key })
+    unsafe { AGENTS.get(&id) }.map(|agent| Caller {
+        cgroup: id,
+        generation: agent.generation,
+        key: agent.key,
+    })
 }

@@ -2,7 +2,6 @@
 use crate::{
     context::{self, TCP, UDP},
     counts::verdict,
-    datagram::datagram,
     redirect::{Way, redirect},
     refusals::Attempt,
 };
@@ -25,10 +24,14 @@ fn decide(ctx: &SockAddrContext) -> Result<Option<Count>, Count> {
                 context::set4(ctx, &address, port);
                 Ok(Some(Count::Redirected))
             }
-            Way::Local => Ok(Some(Count::Local)),
+            Way::Local(address) => {
+                context::set4(ctx, &address, port);
+                Ok(Some(Count::Local))
+            }
             Way::Done => Ok(None),
         },
-        UDP => datagram(port),
+        // Sends nothing: programs connect a datagram socket to learn which of their addresses would be used.
+        UDP => Ok(None),
         _ => Err(Count::Protocol),
     }
 }

@@ -5,7 +5,6 @@
 use crate::{
     context::{self, TCP, UDP},
     counts::verdict,
-    datagram::datagram,
     redirect::{Way, redirect},
     refusals::Attempt,
 };
@@ -28,10 +27,14 @@ fn decide(ctx: &SockAddrContext) -> Result<Option<Count>, Count> {
                 context::set6(ctx, &address, port);
                 Ok(Some(Count::Redirected))
             }
-            Way::Local => Ok(Some(Count::Local)),
+            Way::Local(address) => {
+                context::set6(ctx, &address, port);
+                Ok(Some(Count::Local))
+            }
             Way::Done => Ok(None),
         },
-        UDP => datagram(port),
+        // Sends nothing: programs connect a datagram socket to learn which of their addresses would be used.
+        UDP => Ok(None),
         _ => Err(Count::Protocol),
     }
 }

@@ -87,10 +87,7 @@ pub fn set6(ctx: &SockAddrContext, address: &Address, port: u16) {
 pub fn attempt(ctx: &SockAddrContext) -> Attempt<'static> {
     // SAFETY: as above.
     let (family, kind) = unsafe {
-        (
-            read_volatile(addr_of!((*ctx.sock_addr).family)),
-            read_volatile(addr_of!((*ctx.sock_addr).type_)),
-        )
+        (read_volatile(addr_of!((*ctx.sock_addr).family)), read_volatile(addr_of!((*ctx.sock_addr).type_)))
     };
     Attempt { port: port(ctx), family, detail: [kind, protocol(ctx)], ..Attempt::default() }
 }

@@ -1,6 +1,10 @@
 //! Opening and making device nodes: none that packets or virtual machines could be made with.
-use crate::{counts::verdict, maps::DEVICES, refusals::Attempt};
-use aya_ebpf::{macros::cgroup_device, programs::DeviceContext};
+use crate::{
+    counts::{ALLOW, DENY, count},
+    maps::DEVICES,
+    refusals::{Attempt, tell_of_socket},
+};
+use aya_ebpf::{helpers::bpf_get_current_cgroup_id, macros::cgroup_device, programs::DeviceContext};
 use core::ptr::{addr_of, read_volatile};
 use interlock_common::{Count, device_key};
 
@@ -19,9 +23,14 @@ pub fn device(ctx: DeviceContext) -> i32 {
     };
     // SAFETY: only whether there is an entry is looked at.
     let listed = unsafe { DEVICES.get(&device_key(major, minor)) }.is_some();
-    let decision = match listed && access & 0xffff == CHARACTER {
-        true => Err(Count::Device),
-        false => Ok(None),
-    };
-    verdict(decision, Attempt { detail: [major, minor], ..Attempt::default() })
+    if !listed || access & 0xffff != CHARACTER {
+        return ALLOW;
+    }
+    count(Count::Device);
+    // Before Linux 6.1 a program of this kind can't ask for the process, nor for cgroups above.
+    // SAFETY: no arguments; never fails.
+    let cgroup = unsafe { bpf_get_current_cgroup_id() };
+    let attempt = Attempt { detail: [major, minor], ..Attempt::default() };
+    tell_of_socket(Count::Device, attempt, None, cgroup);
+    DENY
 }

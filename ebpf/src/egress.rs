@@ -1,8 +1,5 @@
 //! Every packet that a governed socket sends.
-use crate::{
-    packet::Packet,
-    traffic::decide,
-};
+use crate::{listener, packet::Packet, traffic::decide};
 use aya_ebpf::{macros::cgroup_skb, programs::SkBuffContext};
 use interlock_common::{Count, Origin};
 
@@ -12,12 +9,14 @@ pub fn egress(ctx: SkBuffContext) -> i32 {
     decide(&ctx, |packet| (packet.destination, packet.destination_port), opens_where_it_was_sent)
 }
 
-/// A connection opens only to where the connect hook sent it. What follows belongs to one that has opened, or to one
-/// that the agent's own server accepts.
+/// A connection opens only to where the connect hook has sent it, and only while a server of ours, or of the same agent,
+/// still listens there: the call may be long ago (fast open, retransmission), and may have named another address.
+/// What follows belongs to a connection that has opened, or to one that the agent's own server accepts.
 #[inline(always)]
-fn opens_where_it_was_sent(packet: &Packet, mark: &Origin) -> Result<(), Count> {
-    match packet.opens && packet.destination_port != mark.via_port {
-        true => Err(Count::Unredirected),
-        false => Ok(()),
+fn opens_where_it_was_sent(ctx: &SkBuffContext, packet: &Packet, mark: &Origin) -> Result<(), Count> {
+    if !packet.opens {
+        return Ok(());
     }
+    let allowed = packet.destination_port == mark.via_port && listener::may_open(ctx, packet, mark);
+    if allowed { Ok(()) } else { Err(Count::Unredirected) }
 }

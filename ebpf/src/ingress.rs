@@ -5,5 +5,5 @@ use aya_ebpf::{macros::cgroup_skb, programs::SkBuffContext};
 /// Nobody reaches a governed server from outside, by whatever interface: the host's own processes do, over loopback.
 #[cgroup_skb(ingress)]
 pub fn ingress(ctx: SkBuffContext) -> i32 {
-    decide(&ctx, |packet| (packet.source, packet.source_port), |_, _| Ok(()))
+    decide(&ctx, |packet| (packet.source, packet.source_port), |_, _, _| Ok(()))
 }

@@ -2,6 +2,7 @@
 use crate::{
     caller::Caller,
     maps::{AGENTS, OURS},
+    packet::Packet,
     redirect::sockets,
 };
 use aya_ebpf::{
@@ -11,7 +12,7 @@ use aya_ebpf::{
         bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
     },
     helpers::generated::{bpf_sk_lookup_tcp, bpf_sk_release, bpf_sk_storage_get},
-    programs::SockAddrContext,
+    programs::{SkBuffContext, SockAddrContext},
 };
 use core::{
     ffi::c_void,
@@ -27,23 +28,42 @@ const CURRENT_NETNS: u64 = u64::MAX;
 /// another process can take the port: it must never be handed an agent's connections.
 #[inline(always)]
 pub fn is_ours(ctx: &SockAddrContext, address: &Address, port: u16) -> bool {
-    with_listening(ctx, address, port, |socket| {
+    with_listening(ctx.as_ptr(), address, port, None, |socket| {
         // SAFETY: map and socket are what the helper takes.
         !unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) }.is_null()
     })
 }
 
 /// Whether the socket listening on `address` and `port` was made by a process of the caller's agent, in whichever of
-/// its cgroups. Should it be closed before the SYN arrives, another process on the host could take its port in between.
+/// its cgroups. Asked again when the SYN leaves: see `may_open`.
 #[inline(always)]
 pub fn is_same_agents(ctx: &SockAddrContext, address: &Address, port: u16, caller: &Caller) -> bool {
-    let address = address.specified();
-    with_listening(ctx, &address, port, |socket| {
-        // SAFETY: map and socket are what the helper takes.
-        let mark = unsafe { bpf_sk_storage_get(sockets(), socket, null_mut(), 0) }.cast::<Origin>();
-        // SAFETY: null or a value of the map.
-        unsafe { mark.as_ref() }.is_some_and(|mark| is_same_agent(mark, caller))
+    with_listening(ctx.as_ptr(), address, port, None, |socket| {
+        marked(socket).is_some_and(|mark| is_same_agent(mark, caller))
     })
+}
+
+/// Whether a connection may open with this packet: to a socket of the host agent, or of the agent of the packet's own.
+/// Both ends are looked up, so that of several sockets that share a port the one is found that would get it.
+#[inline(always)]
+pub fn may_open(ctx: &SkBuffContext, packet: &Packet, mark: &Origin) -> bool {
+    let from = Some((packet.source, packet.source_port));
+    with_listening(ctx.as_ptr(), &packet.destination, packet.destination_port, from, |socket| {
+        // SAFETY: map and socket are what the helper takes.
+        let ours = unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) };
+        if !ours.is_null() {
+            return true;
+        }
+        let caller = Caller { cgroup: mark.cgroup, generation: mark.generation, key: 0 };
+        marked(socket).is_some_and(|other| is_same_agent(other, &caller))
+    })
+}
+
+/// The mark of a governed process's socket.
+#[inline(always)]
+fn marked<'a>(socket: *mut c_void) -> Option<&'a Origin> {
+    // SAFETY: map and socket are what the helper takes; null or a value of the map.
+    unsafe { bpf_sk_storage_get(sockets(), socket, null_mut(), 0).cast::<Origin>().as_ref() }
 }
 
 /// Whether a socket's maker and the caller are of one agent: of one cgroup, or of two that bear the same name.
@@ -84,9 +104,10 @@ fn have_one_name(cgroup: u64, generation: Option<u64>, caller: &Caller) -> bool 
 /// Asks about the socket that listens on an address in the network namespace of the context's socket; false if none.
 #[inline(always)]
 fn with_listening(
-    ctx: &SockAddrContext,
+    ctx: *mut c_void,
     address: &Address,
     port: u16,
+    from: Option<(Address, u16)>,
     ask: impl FnOnce(*mut c_void) -> bool,
 ) -> bool {
     // SAFETY: a union of plain integers.
@@ -94,15 +115,23 @@ fn with_listening(
     let size = if address.is_mapped() {
         tuple.__bindgen_anon_1.ipv4.daddr = address.0[3];
         tuple.__bindgen_anon_1.ipv4.dport = port.to_be();
+        if let Some((address, port)) = from {
+            tuple.__bindgen_anon_1.ipv4.saddr = address.0[3];
+            tuple.__bindgen_anon_1.ipv4.sport = port.to_be();
+        }
         size_of::<bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1>()
     } else {
         tuple.__bindgen_anon_1.ipv6.daddr = address.0;
         tuple.__bindgen_anon_1.ipv6.dport = port.to_be();
+        if let Some((address, port)) = from {
+            tuple.__bindgen_anon_1.ipv6.saddr = address.0;
+            tuple.__bindgen_anon_1.ipv6.sport = port.to_be();
+        }
         size_of::<bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2>()
     };
     // SAFETY: tuple and size belong together; the socket is released below on the one path that has it.
     unsafe {
-        let found = bpf_sk_lookup_tcp(ctx.as_ptr(), &raw mut tuple, size as u32, CURRENT_NETNS, 0);
+        let found = bpf_sk_lookup_tcp(ctx, &raw mut tuple, size as u32, CURRENT_NETNS, 0);
         if found.is_null() {
             return false;
         }

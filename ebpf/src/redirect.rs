@@ -20,8 +20,8 @@ use interlock_common::{Address, Count, Listener, Origin, STATE_IDLE, STATE_PENDI
 pub enum Way {
     /// Replace it.
     To(Address, u16),
-    /// Leave it: it is a server of the same agent.
-    Local,
+    /// A server of the same agent, at this address.
+    Local(Address),
     /// Leave it: a program on a cgroup below has replaced it already, in this same call.
     Done,
 }
@@ -30,9 +30,13 @@ pub enum Way {
 #[inline(always)]
 pub fn redirect(ctx: &SockAddrContext, address: Address, port: u16) -> Result<Way, Count> {
     let caller = caller()?;
-    if address.reaches_loopback() && listener::is_same_agents(ctx, &address, port, &caller) {
-        keep(ctx, &caller, address, port, port, STATE_IDLE)?;
-        return Ok(Way::Local);
+    if address.reaches_loopback() {
+        // The kernel's choice for an unspecified address depends on the socket: it is taken from it.
+        let address = address.specified();
+        if listener::is_same_agents(ctx, &address, port, &caller) {
+            keep(ctx, &caller, address, port, port, STATE_IDLE)?;
+            return Ok(Way::Local(address));
+        }
     }
     let (listener, to, to_port) = listener_for(ctx, &address)?;
     if address.reaches_loopback() && (port == listener.port4 || port == listener.port6) {

@@ -39,9 +39,9 @@ pub fn tell(reason: Count, attempt: Attempt<'_>) {
     put(reason, attempt, cgroup, generation, pid, owner as u32, (owner >> 32) as u32);
 }
 
-/// Tells of a packet of a socket: the current task may be anybody.
+/// Tells of something about a socket, where the current task may be anybody or can't be asked for.
 #[inline(always)]
-pub fn tell_of_packet(reason: Count, attempt: Attempt<'_>, socket: Option<&Origin>, cgroup: u64) {
+pub fn tell_of_socket(reason: Count, attempt: Attempt<'_>, socket: Option<&Origin>, cgroup: u64) {
     match socket {
         Some(it) => put(reason, attempt, it.cgroup, it.generation, it.pid, it.uid, it.gid),
         None => put(reason, attempt, cgroup, 0, 0, u32::MAX, u32::MAX),

@@ -2,10 +2,18 @@
 //!
 //! Numbers are those of Linux's uapi headers: asm-generic/socket.h, linux/in.h, linux/in6.h, linux/tcp.h, linux/udp.h.
 //! What gets by here, such as the same options as ancillary data, the packet hooks drop.
-use crate::{counts::verdict, refusals::Attempt};
-use aya_ebpf::{macros::cgroup_sockopt, programs::SockoptContext};
-use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
-use interlock_common::Count;
+use crate::{
+    counts::{ALLOW, DENY, count},
+    redirect::sockets,
+    refusals::{Attempt, tell_of_socket},
+};
+use aya_ebpf::{
+    helpers::{bpf_get_current_cgroup_id, generated::bpf_sk_storage_get},
+    macros::cgroup_sockopt,
+    programs::SockoptContext,
+};
+use core::ptr::{addr_of, addr_of_mut, null_mut, read_volatile, write_volatile};
+use interlock_common::{Count, Origin};
 
 const SOL_IP: i32 = 0;
 const SOL_SOCKET: i32 = 1;
@@ -23,10 +31,6 @@ pub fn setsockopt(ctx: SockoptContext) -> i32 {
     let (level, name) = unsafe {
         (read_volatile(addr_of!((*ctx.sockopt).level)), read_volatile(addr_of!((*ctx.sockopt).optname)))
     };
-    let decision = match is_refused(level, name) {
-        true => Err(Count::SocketOption),
-        false => Ok(None),
-    };
     // SAFETY: as above.
     unsafe {
         if read_volatile(addr_of!((*ctx.sockopt).optlen)) > SHOWN_BYTES {
@@ -34,18 +38,36 @@ pub fn setsockopt(ctx: SockoptContext) -> i32 {
             write_volatile(addr_of_mut!((*ctx.sockopt).optlen), 0);
         }
     }
-    verdict(decision, Attempt { detail: [level as u32, name as u32], ..Attempt::default() })
+    if !is_refused(level, name) {
+        return ALLOW;
+    }
+    count(Count::SocketOption);
+    // Before Linux 6.1 a program of this kind can't ask who the current task is: the socket's mark says who made it.
+    // SAFETY: map and socket are what the helper takes; the context is valid.
+    let (mark, cgroup) = unsafe {
+        let socket = read_volatile(addr_of!((*ctx.sockopt).__bindgen_anon_1.sk));
+        let mark = match socket.is_null() {
+            true => null_mut(),
+            false => bpf_sk_storage_get(sockets(), socket.cast(), null_mut(), 0).cast::<Origin>(),
+        };
+        (mark.as_ref(), bpf_get_current_cgroup_id())
+    };
+    let attempt = Attempt { detail: [level as u32, name as u32], ..Attempt::default() };
+    tell_of_socket(Count::SocketOption, attempt, mark, cgroup);
+    DENY
 }
 
 #[inline(always)]
 fn is_refused(level: i32, name: i32) -> bool {
     match level {
-        // SO_BINDTODEVICE, SO_MARK, SO_BINDTOIFINDEX
-        SOL_SOCKET => matches!(name, 25 | 36 | 62),
+        // SO_BINDTODEVICE, SO_MARK, SO_ATTACH_REUSEPORT_CBPF, _EBPF (choose which server gets a connection),
+        // SO_BINDTOIFINDEX
+        SOL_SOCKET => matches!(name, 25 | 36 | 51 | 52 | 62),
         SOL_IP => matches!(
             name,
-            // IP_HDRINCL, IP_OPTIONS (source routing), IP_RETOPTS, IP_IPSEC_POLICY, IP_XFRM_POLICY, IP_TRANSPARENT
-            3 | 4 | 7 | 16 | 17 | 19
+            // IP_HDRINCL, IP_OPTIONS (source routing), IP_RETOPTS, IP_FREEBIND (the answer would go out to the source),
+            // IP_IPSEC_POLICY, IP_XFRM_POLICY, IP_TRANSPARENT
+            3 | 4 | 7 | 15 | 16 | 17 | 19
             // IP_MULTICAST_IF, IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_MSFILTER, MCAST_JOIN_GROUP
             | 32 | 35 | 39 | 41 | 42
             // MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER, IP_UNICAST_IF
@@ -61,8 +83,8 @@ fn is_refused(level: i32, name: i32) -> bool {
             | 42 | 46 | 48
             // IPV6_PKTINFO, IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_RTHDR (source routing), IPV6_DSTOPTS
             | 50 | 54 | 55 | 57 | 59
-            // IPV6_TRANSPARENT, IPV6_UNICAST_IF
-            | 75 | 76
+            // IPV6_TRANSPARENT, IPV6_UNICAST_IF, IPV6_FREEBIND
+            | 75 | 76 | 78
         ),
         // TCP_REPAIR (connects without a packet), TCP_ULP (another protocol takes the connection over)
         SOL_TCP => matches!(name, 19 | 31),

@@ -5,7 +5,7 @@ use crate::{
     maps::CONFIG,
     packet::{self, LOOPBACK, Packet},
     redirect::sockets,
-    refusals::{Attempt, tell_of_packet},
+    refusals::{Attempt, tell_of_socket},
 };
 use aya_ebpf::{
     EbpfContext,
@@ -21,7 +21,7 @@ use interlock_common::{Address, CONFIG_DNS_PASSES, Count, Origin};
 pub fn decide(
     ctx: &SkBuffContext,
     far: impl Fn(&Packet) -> (Address, u16),
-    more: impl Fn(&Packet, &Origin) -> Result<(), Count>,
+    more: impl Fn(&SkBuffContext, &Packet, &Origin) -> Result<(), Count>,
 ) -> i32 {
     let socket = packet::socket(ctx);
     if socket.is_null() {
@@ -43,7 +43,7 @@ pub fn decide(
             } else if interface != LOOPBACK || !address.reaches_loopback() {
                 Err(Count::Interface)
             } else {
-                more(packet, mark)
+                more(ctx, packet, mark)
             }
         }
     };
@@ -59,7 +59,7 @@ pub fn decide(
     // SAFETY: a valid context.
     let cgroup = unsafe { bpf_skb_cgroup_id(ctx.as_ptr().cast()) };
     let attempt = Attempt { address, port, detail: [interface, protocol], ..Attempt::default() };
-    tell_of_packet(reason, attempt, mark, cgroup);
+    tell_of_socket(reason, attempt, mark, cgroup);
     DENY
 }
 

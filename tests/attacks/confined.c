@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -36,6 +37,22 @@ static int packet_socket(void)
 static int packet_raw(void)
 {
 	return made(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+}
+
+/* The same under the name of an IPv4 socket. */
+static int packet_of_old(void)
+{
+	return made(AF_INET, SOCK_PACKET, htons(ETH_P_ALL));
+}
+
+/* What is typed into the terminal, its shell does, whoever typed it. */
+static int typed(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		return -1;
+	int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+	return terminal < 0 ? -1 : ioctl(terminal, TIOCSTI, "x");
 }
 
 static int xdp_socket(void)
@@ -221,6 +238,8 @@ static int mounted(void)
 const struct attack confined_attacks[] = {
 	{ "packet_socket", packet_socket },
 	{ "packet_raw", packet_raw },
+	{ "packet_of_old", packet_of_old },
+	{ "typed", typed },
 	{ "xdp_socket", xdp_socket },
 	{ "vsock", vsock },
 	{ "crypto_socket", crypto_socket },

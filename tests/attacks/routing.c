@@ -1,5 +1,6 @@
 /* Sockets that are sent to where a hook would let them go, and packets that go elsewhere. */
 #include "attack.h"
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -107,6 +108,29 @@ static int unicast_interface(void)
 	return option(AF_INET, SOCK_STREAM, IPPROTO_IP, IP_UNICAST_IF, &index, sizeof(index));
 }
 
+/* From an address of anybody: the answer to it would leave the host. */
+static int free_bind(void)
+{
+	int value = 1;
+	return option(AF_INET, SOCK_STREAM, IPPROTO_IP, IP_FREEBIND, &value, sizeof(value));
+}
+
+static int free_bind6(void)
+{
+	int value = 1;
+	return option(AF_INET6, SOCK_STREAM, IPPROTO_IPV6, IPV6_FREEBIND, &value, sizeof(value));
+}
+
+/* A program of our own chooses which of several servers gets a connection. */
+static int steer(void)
+{
+	struct sock_filter first[] = { { 0x06, 0, 0, 0 } };
+	struct sock_fprog program = { .len = 1, .filter = first };
+	int s = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	setsockopt(s, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	return setsockopt(s, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
+}
+
 static int repair(void)
 {
 	int value = 1;
@@ -148,6 +172,9 @@ const struct attack routing_attacks[] = {
 	{ "mark", mark },
 	{ "transparent", transparent },
 	{ "unicast_interface", unicast_interface },
+	{ "free_bind", free_bind },
+	{ "free_bind6", free_bind6 },
+	{ "steer", steer },
 	{ "repair", repair },
 	{ "multicast_join", multicast_join },
 	{ "multicast_join_group", multicast_join_group },

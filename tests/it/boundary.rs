@@ -12,5 +12,6 @@ mod host;
 mod localhost;
 mod pretagged;
 mod rows;
+mod security;
 mod server;
 mod world;

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 /// How long repetitions are gathered.
 pub const WINDOW: Duration = Duration::from_secs(10);
-/// How many kinds are told apart at a time. More than that within a window are told apart by cgroup and reason only.
-pub const KINDS_MAX: usize = 4_096;
+/// How many kinds of one cgroup are told apart at a time. More than that within a window are told apart by reason only, so
+/// that nobody fills the store with rows.
+pub const KINDS_MAX: usize = 128;
 
 /// What makes two refusals the same.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -36,10 +37,12 @@ struct Open {
     repeated: Option<Repeated>,
 }
 
-/// Gathers repetitions. Bounded: `KINDS_MAX`, and one more for each cgroup and reason.
+/// Gathers repetitions. Bounded for each cgroup: `KINDS_MAX`, and one more for each reason.
 #[derive(Default)]
 pub struct Merger {
     open: HashMap<Kind, Open>,
+    /// How many of them each cgroup has.
+    kinds: HashMap<u64, usize>,
 }
 
 impl Merger {
@@ -47,7 +50,8 @@ impl Merger {
     pub fn take(&mut self, refused: &Refused, now: Instant) -> bool {
         let exact = Some((refused.pid, refused.address, refused.port, refused.detail, refused.name.clone()));
         let mut kind = Kind { cgroup: refused.cgroup_id.0, reason: refused.reason as u32, exact };
-        if self.open.len() >= KINDS_MAX && !self.open.contains_key(&kind) {
+        let kinds = self.kinds.get(&kind.cgroup).copied().unwrap_or(0);
+        if kinds >= KINDS_MAX && !self.open.contains_key(&kind) {
             kind.exact = None;
         }
         let exact = kind.exact.is_some();
@@ -59,6 +63,7 @@ impl Merger {
             }
             None => {
                 let until = now.checked_add(WINDOW).unwrap_or(now);
+                self.kinds.insert(kind.cgroup, kinds.saturating_add(1));
                 self.open.insert(kind, Open { until, repeated: None });
                 true
             }
@@ -68,13 +73,18 @@ impl Merger {
     /// Takes the repetitions whose window has ended; all of them where `now` is `None`.
     pub fn due(&mut self, now: Option<Instant>) -> Vec<Repeated> {
         let mut due = Vec::new();
-        self.open.retain(|_, open| {
+        let kinds = &mut self.kinds;
+        self.open.retain(|kind, open| {
             let ended = now.is_none_or(|now| open.until <= now);
             if ended {
                 due.extend(open.repeated.take());
+                if let Some(count) = kinds.get_mut(&kind.cgroup) {
+                    *count = count.saturating_sub(1);
+                }
             }
             !ended
         });
+        kinds.retain(|_, count| *count > 0);
         due.sort_by_key(|repeated| repeated.last.time);
         due
     }

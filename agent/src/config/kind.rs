@@ -6,7 +6,7 @@ mod text;
 
 pub(crate) use address::{AddressKind, HostPortKind, Loopback, SocketAddress};
 pub(crate) use scalar::{Bool, Choice, Int, Size, Span};
-pub(crate) use text::{AbsolutePath, Dsn, FilePath, Glob, Name, RelativeCgroup, TagsKind, Text};
+pub(crate) use text::{AbsolutePath, Dsn, FilePath, Glob, Name, RelativeCgroup, TagsKind, Text, UnixSocket};
 
 use super::section::Reader;
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 
 use super::kind::{
     AbsolutePath, AddressKind, Bool, Choice, Dsn, FilePath, Glob, HostPortKind, Int, List, Loopback, Maybe,
-    Name, RelativeCgroup, Size, SocketAddress, Span, TagsKind, Text,
+    Name, RelativeCgroup, Size, SocketAddress, Span, TagsKind, Text, UnixSocket,
 };
 use super::resolve::{Address, HostPort};
 use super::section::Unwritten::{Nothing, Required, Toml};
@@ -63,6 +63,11 @@ section! {
         cgroup_base: PathBuf = RelativeCgroup, Toml("\"interlock\""), Restart;
         /// DNS of governed cgroups. `"direct"` lets it pass to any resolver, unread: data can leave that way.
         dns: Dns = Choice(&[("direct", Dns::Direct), ("refuse", Dns::Refuse)]), Toml("\"direct\""), Restart;
+        /// The second layer, programs at the kernel's security hooks (BPF LSM): they see what the hooks of a cgroup do not,
+        /// such as Unix sockets and ways out of the cgroup. `"require"`: refuse to start without all of it. `"auto"`: use what
+        /// the kernel has, and say what is missing. `"off"`: don't try.
+        security: Enabled = Choice(&[("auto", Enabled::Auto), ("require", Enabled::Require), ("off", Enabled::Off)]),
+            Toml("\"auto\""), Restart;
     }
 }
 
@@ -77,6 +82,10 @@ section! {
         /// `interlock exec` and `interlock tag`.
         cgroups: Vec<String> = List { item: Glob, min: 0, max: 256 }, Toml("[]"), Live,
             sample "[\"/system.slice/planner-*.service\"]";
+        /// Unix sockets of others that it may connect to, by the name that the server has bound; `@` begins an abstract one.
+        /// Its own are always open to it. Where the kernel lacks the security hooks, none is closed: see `security`.
+        unix_sockets: Vec<String> = List { item: UnixSocket, min: 0, max: 256 }, Toml("[]"), Live,
+            sample "[\"/run/app/app.sock\"]";
     }
 }
 

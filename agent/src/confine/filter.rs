@@ -68,6 +68,13 @@ const NAMESPACE_FLAGS: [i32; 4] =
 /// Socket families that the hooks see, or that stay on the host.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
+/// `SOCK_PACKET`: a packet socket under the name of an IPv4 one (packet(7)), and the bits of a type that are it.
+const SOCK_PACKET: u64 = 10;
+const TYPE_BITS: u64 = 0xf;
+
+/// `TIOCSTI` and `TIOCLINUX`: what they type into the terminal, the shell that ran us would do, which is governed by nobody.
+const TERMINAL_INPUT: [u64; 2] = [0x5412, 0x541c];
+
 /// From this number on, x86-64's system calls are those of x32, which the filters would not know by these numbers.
 const X32: u32 = 0x4000_0000;
 
@@ -95,6 +102,10 @@ pub fn filters(needs: &[Need]) -> Result<Vec<BpfProgram>, seccompiler::BackendEr
         }
     }
     refused.insert(libc::SYS_socket, sockets()?);
+    refused.insert(
+        libc::SYS_ioctl,
+        TERMINAL_INPUT.into_iter().map(|request| is(1, request)).collect::<Result<_, _>>()?,
+    );
     refused.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![is_not(0, libc::AF_UNIX)?])?]);
     let clone3 = BTreeMap::from([(libc::SYS_clone3, vec![])]);
     Ok(vec![other_numbers(), translate(clone3, libc::ENOSYS)?, translate(refused, libc::EPERM)?])
@@ -106,7 +117,17 @@ fn sockets() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     let other = FAMILIES.into_iter().map(|family| is_not(0, family)).collect::<Result<_, _>>()?;
     let netlink =
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number(libc::AF_NETLINK))?;
-    Ok(vec![SeccompRule::new(other)?, SeccompRule::new(vec![netlink, is_not(2, libc::NETLINK_ROUTE)?])?])
+    let packet =
+        SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(TYPE_BITS), SOCK_PACKET)?;
+    Ok(vec![
+        SeccompRule::new(other)?,
+        SeccompRule::new(vec![netlink, is_not(2, libc::NETLINK_ROUTE)?])?,
+        SeccompRule::new(vec![packet])?,
+    ])
+}
+
+fn is(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
 }
 
 fn is_not(argument: u8, value: i32) -> Result<SeccompCondition, seccompiler::BackendError> {

@@ -133,9 +133,10 @@ fn btf() -> Check {
 fn lsm() -> Check {
     const NAME: &str = "BPF LSM";
     match fs::read_to_string("/sys/kernel/security/lsm") {
-        Ok(list) if list.trim().split(',').any(|name| name == "bpf") => {
-            Check::ok(NAME, format!("listed in {}", list.trim()))
-        }
+        Ok(list) if list.trim().split(',').any(|name| name == "bpf") => Check::ok(
+            NAME,
+            format!("listed in {}; the daemon's line says whether it can be used", list.trim()),
+        ),
         Ok(list) => Check::degraded(
             NAME,
             format!("not among {}", list.trim()),

@@ -30,8 +30,9 @@ const ANSWER: usize = 72;
 const ID: usize = 48;
 /// `INET_DIAG_CGROUP_ID` (Linux 5.9).
 const CGROUP_ID: u16 = 21;
-/// `AF_INET`, `AF_INET6` with `IPPROTO_TCP`, `IPPROTO_UDP`, `IPPROTO_RAW`.
-const KINDS: [(u8, u8); 6] = [(2, 6), (10, 6), (2, 17), (10, 17), (2, 255), (10, 255)];
+/// `AF_INET`, `AF_INET6` with `IPPROTO_TCP`, `IPPROTO_UDP`. Raw sockets are not among them: the kernel can't be told which of
+/// several to close.
+const KINDS: [(u8, u8); 4] = [(2, 6), (10, 6), (2, 17), (10, 17)];
 /// The longest we wait for the kernel, in seconds.
 const PATIENCE: i64 = 5;
 
@@ -59,7 +60,7 @@ impl Diag {
         Ok(Self(socket))
     }
 
-    /// All TCP, UDP and raw sockets. A kind that the kernel can't list is left out.
+    /// All TCP and UDP sockets that are bound or connected. A kind that the kernel can't list is left out.
     pub(super) fn list(&self) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
         for (family, protocol) in KINDS {
@@ -73,7 +74,8 @@ impl Diag {
         Ok(found)
     }
 
-    /// Closes a socket: a connection is reset, a server stops listening. One that is gone is no error.
+    /// Closes a socket: a connection is reset, a server stops listening. One that the kernel does not find is no error: it is
+    /// gone, or it can't be closed; the list tells which.
     pub(super) fn destroy(&self, socket: &Found) -> io::Result<()> {
         self.send(DESTROY, REQUEST | ACK, socket.family, socket.protocol, &socket.id)?;
         match self.answers(|_| ()) {
@@ -107,8 +109,8 @@ impl Diag {
             let mut rest = buffer.get(..bytes).unwrap_or_default();
             while let Some((kind, body, after)) = message(rest) {
                 match kind {
-                    DONE => return Ok(()),
-                    ERROR => return outcome(body),
+                    // Both start with the negative error, or 0.
+                    DONE | ERROR => return outcome(body),
                     _ => each(body),
                 }
                 rest = after;

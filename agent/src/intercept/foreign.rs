@@ -1,6 +1,6 @@
 //! Sockets that the processes of a cgroup have from before it is governed: they are closed, since no hook has seen them
 //! being made.
-use super::diag::Diag;
+use super::diag::{Diag, Found};
 use crate::cgroup::CgroupPath;
 use nix::sched::{CloneFlags, setns};
 use std::{
@@ -16,7 +16,7 @@ use std::{
 pub struct Foreign {
     /// How many TCP and UDP sockets were closed.
     pub closed: usize,
-    /// What could not be closed, one sentence each.
+    /// What could not be closed, or not looked at, one sentence each: end those processes to be sure.
     pub left: Vec<String>,
 }
 
@@ -27,11 +27,19 @@ struct Held {
     sockets: HashMap<u32, u32>,
 }
 
-/// Closes them. The processes must not run meanwhile: freeze the cgroup first.
-pub(super) fn close(cgroup: &CgroupPath) -> Foreign {
+/// Closes them. The processes must not run meanwhile: freeze the cgroup first. Cgroups below that `is_governed` by
+/// themselves are left alone: their sockets were made under our eyes.
+pub(super) fn close(cgroup: &CgroupPath, is_governed: impl Fn(u64) -> bool) -> Foreign {
     let mut foreign = Foreign::default();
-    let Ok(below) = cgroup.with_all_below() else { return foreign };
-    let ids: BTreeSet<u64> = below.iter().filter_map(|it| Some(it.id().ok()?.0)).collect();
+    let all = cgroup.with_all_below().unwrap_or_else(|error| {
+        foreign.left.push(format!("what is below can't be looked at: {error}"));
+        vec![cgroup.clone()]
+    });
+    let id = |it: &CgroupPath| it.id().ok().map(|id| id.0);
+    let others: Vec<&CgroupPath> = all.iter().skip(1).filter(|it| id(it).is_some_and(&is_governed)).collect();
+    let below: Vec<CgroupPath> =
+        all.iter().filter(|it| !others.iter().any(|other| other.contains(it))).cloned().collect();
+    let ids: BTreeSet<u64> = below.iter().filter_map(id).collect();
     for (_, held) in held(&below, &mut foreign.left) {
         // A thread of its own, which ends in the other namespace.
         let result = thread::scope(|threads| {
@@ -51,7 +59,15 @@ pub(super) fn close(cgroup: &CgroupPath) -> Foreign {
 /// What every process holds, by its network namespace's number.
 fn held(cgroups: &[CgroupPath], left: &mut Vec<String>) -> BTreeMap<u64, Held> {
     let mut all = BTreeMap::new();
-    for pid in cgroups.iter().flat_map(|cgroup| cgroup.processes().unwrap_or_default()) {
+    let mut pids = Vec::new();
+    for cgroup in cgroups {
+        match cgroup.processes() {
+            Ok(found) => pids.extend(found),
+            Err(_) if !cgroup.exists() => {}
+            Err(error) => left.push(format!("the processes of {cgroup} can't be looked at: {error}")),
+        }
+    }
+    for pid in pids {
         // A process that has ended holds nothing.
         let Ok(namespace) = File::open(format!("/proc/{pid}/ns/net")) else { continue };
         let Ok(number) = namespace.metadata().map(|metadata| metadata.ino()) else { continue };
@@ -75,36 +91,32 @@ fn sockets_of(pid: u32) -> io::Result<Vec<u32>> {
 /// In the calling thread's network namespace.
 fn close_here(held: &HashMap<u32, u32>, cgroups: &BTreeSet<u64>, foreign: &mut Foreign) -> io::Result<()> {
     let diag = Diag::open()?;
-    let mut internet = BTreeSet::new();
-    for socket in diag.list()? {
-        internet.insert(socket.inode);
-        if !held.contains_key(&socket.inode) && !cgroups.contains(&socket.cgroup) {
-            continue;
-        }
-        match diag.destroy(&socket) {
-            Ok(()) => foreign.closed += 1,
-            // It was closed meanwhile, or is on its way to be.
-            Err(error) if error.raw_os_error() == Some(libc::EALREADY) => {}
-            Err(error) => {
-                let pid = held.get(&socket.inode).copied().unwrap_or(0);
-                foreign.left.push(format!("a socket of process {pid} can't be closed: {error}"));
-            }
+    let is_theirs = |socket: &Found| held.contains_key(&socket.inode) || cgroups.contains(&socket.cgroup);
+    let before: Vec<Found> = diag.list()?.into_iter().filter(is_theirs).collect();
+    for socket in &before {
+        if let Err(error) = diag.destroy(socket) {
+            // What is still there afterwards is what counts.
+            tracing::debug!(%error, inode = socket.inode, "a socket was not closed");
         }
     }
+    let after: Vec<Found> = diag.list()?.into_iter().filter(is_theirs).collect();
+    foreign.closed += before.len().saturating_sub(after.len());
+    let open: BTreeSet<u32> = after.iter().map(|socket| socket.inode).collect();
+    let closed: BTreeSet<u32> =
+        before.iter().map(|socket| socket.inode).filter(|inode| !open.contains(inode)).collect();
     let table = |names: [&str; 2], column| -> BTreeSet<u32> {
         names.into_iter().flat_map(|name| listed(name, column)).collect()
     };
     let (packet, raw) = (listed("packet", 8), table(["raw", "raw6"], 9));
     let usual: BTreeSet<u32> = listed("unix", 6).into_iter().chain(listed("netlink", 9)).collect();
-    for (inode, pid) in held.iter().filter(|(inode, _)| !internet.contains(inode) && !usual.contains(inode)) {
-        let what = match (packet.contains(inode), raw.contains(inode)) {
-            (true, _) => {
-                "a packet socket, which passes by every hook and can't be closed from outside: end it"
-            }
-            (_, true) => "a raw socket, which this kernel can't close from outside; its packets are dropped",
-            _ => "a socket of a kind that can't be looked at: end it to be sure",
+    for (inode, pid) in held.iter().filter(|(inode, _)| !closed.contains(inode) && !usual.contains(inode)) {
+        let what = match (packet.contains(inode), raw.contains(inode), open.contains(inode)) {
+            (true, ..) => "a packet socket, which passes by every hook",
+            (_, true, _) => "a raw socket",
+            (_, _, true) => "a socket that the kernel does not close",
+            _ => "a socket that is bound to nothing yet, or of a kind that can't be looked at",
         };
-        foreign.left.push(format!("process {pid} holds {what}"));
+        foreign.left.push(format!("process {pid} keeps {what}: end it to be sure"));
     }
     foreign.left.sort_unstable();
     Ok(())

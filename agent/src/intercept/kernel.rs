@@ -22,9 +22,7 @@ use aya::{
     EbpfLoader,
     maps::{MapData, PerCpuArray, SkStorage},
 };
-use interlock_common::{
-    AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Config, Count, FLOWS_MAX, Listener,
-};
+use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Count, FLOWS_MAX, Listener};
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -35,6 +33,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
+
+/// How many refusals are taken at a time.
+const TAKEN_MAX: usize = 4_096;
 
 /// How to open the kernel side.
 #[derive(Clone, Debug)]
@@ -81,7 +82,8 @@ pub struct Listeners {
 pub struct Governed {
     /// Its id.
     pub cgroup_id: CgroupId,
-    /// Its path from the hierarchy's root; `None` if it is gone (the next [`Kernel::sweep`] forgets it).
+    /// Its path from the hierarchy's root; `None` if it is gone (a [`Kernel::sweep`] forgets it, once no socket that was
+    /// made in it is left).
     pub path: Option<PathBuf>,
     /// The name it was tagged with.
     pub agent: Arc<str>,
@@ -156,7 +158,7 @@ impl Kernel {
             }
         };
         let flags = if options.dns_passes { CONFIG_DNS_PASSES } else { 0 };
-        maps.configure(Config { flags })?;
+        maps.configure(flags)?;
         maps.forbid(&devices::forbidden(&fs::read_to_string("/proc/misc").unwrap_or_default()))?;
         placement::sweep(&hierarchy, &options.paths.cgroup_base);
         let own = options.placement.settle(&hierarchy, &options.paths.cgroup_base)?;
@@ -203,10 +205,16 @@ impl Kernel {
                     Ok(()) => {
                         known.insert(id.0, Known::from(&agent));
                     }
-                    Err(_) if !cgroup.exists() => self.forget(&mut maps, id)?,
+                    Err(_) if !cgroup.exists() => {
+                        known.insert(id.0, Known::from(&agent));
+                    }
                     Err(error) => return Err(error),
                 },
-                None => self.forget(&mut maps, id)?,
+                // The next sweep forgets it, if none of its sockets is left.
+                None => {
+                    links::renew(&self.pins, &self.programs.governed, id);
+                    known.insert(id.0, Known::from(&agent));
+                }
             }
         }
         for id in links::linked(&self.pins)? {
@@ -264,7 +272,7 @@ impl Kernel {
 
     /// Governs a cgroup and everything below it as `agent`: all or nothing. Processes that are in it stand still
     /// meanwhile, and their TCP and UDP sockets are closed: no hook has seen them being made. What can't be closed is in
-    /// the result, and nothing passes by it but by packet sockets.
+    /// the result: nothing passes by a socket that was made in this cgroup, but one that was made elsewhere is free.
     ///
     /// No error if it is governed as this agent already. A cgroup inside a governed one may be governed too: the
     /// nearest one above a process counts.
@@ -306,7 +314,8 @@ impl Kernel {
         });
         let mut foreign = Foreign::default();
         if let Some(frozen) = frozen {
-            foreign = foreign::close(cgroup);
+            let agents = self.agents.load();
+            foreign = foreign::close(cgroup, |below| agents.contains_key(&below));
             if !frozen.complete {
                 foreign.left.push(
                     "some processes did not stand still in time: they may have kept sockets".to_owned(),
@@ -330,13 +339,16 @@ impl Kernel {
         Ok(())
     }
 
-    /// Forgets governed cgroups that do not exist any more; says which.
+    /// Forgets governed cgroups that do not exist any more, nor any socket that was made in them; says which.
     pub fn sweep(&self) -> Result<Vec<Governed>, KernelError> {
-        let mut gone = self.governed()?;
-        gone.retain(|governed| governed.path.is_none());
-        for governed in &gone {
+        let mut gone = Vec::new();
+        for governed in self.governed()?.into_iter().filter(|governed| governed.path.is_none()) {
+            if links::has_sockets(&self.pins, governed.cgroup_id)? {
+                continue;
+            }
             match self.release(governed.cgroup_id) {
-                Ok(()) | Err(KernelError::NotGoverned(_)) => {}
+                Ok(()) => gone.push(governed),
+                Err(KernelError::NotGoverned(_)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -389,17 +401,24 @@ impl Kernel {
         maps::sums(&self.counts)
     }
 
-    /// Takes what the programs have refused since the last time, oldest first. What was refused while there was no host
+    /// Takes what the programs have refused since the last time, oldest first; at most 4,096 of them, so that it ends. What was refused while there was no host
     /// agent comes too, as far as there was room for it; `refusals_lost` among the [`stats`](Self::stats) counts the rest.
     pub fn take_refused(&self, mut each: impl FnMut(Refused)) {
         let known = self.agents.load_full();
         let booted = boot_time();
-        self.refusals.drain(|record| {
+        self.refusals.drain(TAKEN_MAX, |record| {
             // A reason we don't know: the programs are of a newer host agent.
             let Some(reason) = Count::of(record.reason) else { return };
             let agent = known.get(&record.cgroup).filter(|known| known.generation == record.generation);
             each(Refused::new(record, reason, agent.map(|known| Arc::clone(&known.name)), booted));
         });
+    }
+
+    /// How many refusals found no room to be told, and have not been asked for by this yet; asked once each, also over
+    /// restarts.
+    pub fn take_lost(&self) -> Result<u64, KernelError> {
+        let lost = maps::sum(&self.counts, Count::RefusalsLost);
+        self.maps().tell_lost(lost)
     }
 
     /// A descriptor of its own that becomes readable when [`take_refused`](Self::take_refused) would find something.

@@ -23,6 +23,30 @@ pub(super) fn linked(pins: &Pins) -> Result<Vec<CgroupId>, KernelError> {
     Ok(directories.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok().map(CgroupId)).collect())
 }
 
+/// Whether a cgroup that was removed still has sockets: the kernel keeps its programs for them, and so do we. Detached,
+/// a socket that a process elsewhere holds would be free.
+pub(super) fn has_sockets(pins: &Pins, id: CgroupId) -> Result<bool, KernelError> {
+    for pin in pins::list(&directory(pins, id))? {
+        // One that can't be asked is taken for attached.
+        if sys::open_pin(&pin).and_then(|link| sys::linked_cgroup(link.as_fd())).unwrap_or(1) != 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Puts these programs in the place of those that a removed cgroup has.
+pub(super) fn renew(pins: &Pins, programs: &[Loaded], id: CgroupId) {
+    for program in programs {
+        let pin = directory(pins, id).join(program.hook.name);
+        let renewed = sys::open_pin(&pin).and_then(|link| sys::link_update(link.as_fd(), program.fd.as_fd()));
+        if let Err(error) = renewed {
+            // The older program stays, and refuses as it did.
+            tracing::debug!(pin = %pin.display(), %error, "a program of a removed cgroup is not renewed");
+        }
+    }
+}
+
 /// Attaches every program to a cgroup and pins the links: all or none. Links that are pinned already get the new
 /// program in the old one's place, without a gap.
 pub(super) fn attach_all(

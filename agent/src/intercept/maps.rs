@@ -64,8 +64,27 @@ impl Maps {
         })
     }
 
-    /// Replaces the configuration the programs read.
-    pub(super) fn configure(&mut self, config: Config) -> Result<(), KernelError> {
+    /// Replaces the flags that the programs read.
+    pub(super) fn configure(&mut self, flags: u32) -> Result<(), KernelError> {
+        let config = self.config()?;
+        self.set_config(Config { flags, ..config })
+    }
+
+    /// How many of the lost refusals are new, which are told from now on.
+    pub(super) fn tell_lost(&mut self, lost: u64) -> Result<u64, KernelError> {
+        let config = self.config()?;
+        let more = lost.saturating_sub(config.lost_told);
+        if more > 0 {
+            self.set_config(Config { lost_told: lost, ..config })?;
+        }
+        Ok(more)
+    }
+
+    fn config(&self) -> Result<Config, KernelError> {
+        self.config.get(&0, 0).map_err(failed("read", "CONFIG"))
+    }
+
+    fn set_config(&mut self, config: Config) -> Result<(), KernelError> {
         self.config.set(0, config, 0).map_err(failed("write", "CONFIG"))
     }
 
@@ -122,10 +141,12 @@ pub(super) fn take_counts(ebpf: &mut Ebpf) -> Result<PerCpuArray<MapData, u64>, 
 
 /// Sums the counters over the CPUs.
 pub(super) fn sums(counts: &PerCpuArray<MapData, u64>) -> Vec<(&'static str, u64)> {
-    let sum = |count: Count| {
-        counts.get(&(count as u32), 0).map_or(0, |values| values.iter().copied().fold(0, u64::wrapping_add))
-    };
-    Count::ALL.into_iter().map(|count| (count.name(), sum(count))).collect()
+    Count::ALL.into_iter().map(|count| (count.name(), sum(counts, count))).collect()
+}
+
+/// Sums one counter over the CPUs.
+pub(super) fn sum(counts: &PerCpuArray<MapData, u64>, count: Count) -> u64 {
+    counts.get(&(count as u32), 0).map_or(0, |values| values.iter().copied().fold(0, u64::wrapping_add))
 }
 
 fn take<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, KernelError>

@@ -79,10 +79,11 @@ impl Refusals {
         Self { ring: Mutex::new(ring) }
     }
 
-    /// Takes what is there, oldest first.
-    pub(super) fn drain(&self, mut each: impl FnMut(&Refusal)) {
+    /// Takes what is there, oldest first, and at most so many: they may come as fast as they are taken.
+    pub(super) fn drain(&self, most: usize, mut each: impl FnMut(&Refusal)) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(item) = ring.next() {
+        for _ in 0..most {
+            let Some(item) = ring.next() else { return };
             if let Some(record) = Refusal::from_bytes(&item) {
                 each(&record);
             }

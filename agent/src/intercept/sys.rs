@@ -16,6 +16,7 @@ use std::{
 enum Command {
     ObjPin = 6,
     ObjGet = 7,
+    ObjGetInfoByFd = 15,
     RawTracepointOpen = 17,
     LinkCreate = 28,
     LinkUpdate = 29,
@@ -37,6 +38,27 @@ struct LinkCreateAttr {
     target_fd: u32,
     attach_type: u32,
     flags: u32,
+}
+
+/// `attr` of BPF_OBJ_GET_INFO_BY_FD.
+#[repr(C)]
+struct InfoAttr {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+/// `struct bpf_link_info` of a link to a cgroup.
+#[repr(C)]
+#[derive(Default)]
+struct LinkInfo {
+    kind: u32,
+    id: u32,
+    prog_id: u32,
+    padding: u32,
+    cgroup_id: u64,
+    attach_type: u32,
+    padding2: u32,
 }
 
 /// `attr` of BPF_RAW_TRACEPOINT_OPEN.
@@ -105,6 +127,18 @@ pub(super) fn link_create(
 pub(super) fn attach_to_tracepoint(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut attr = RawTracepointAttr { name: 0, prog_fd: raw(program), reserved: 0 };
     owned(bpf(Command::RawTracepointOpen, &mut attr)?)
+}
+
+/// The cgroup that a link is to; 0 if the kernel has detached it, since the cgroup and all of its sockets are gone.
+pub(super) fn linked_cgroup(link: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut info = LinkInfo::default();
+    let mut attr = InfoAttr {
+        bpf_fd: raw(link),
+        info_len: u32::try_from(size_of::<LinkInfo>()).unwrap_or(0),
+        info: (&raw mut info) as u64,
+    };
+    bpf(Command::ObjGetInfoByFd, &mut attr)?;
+    Ok(info.cgroup_id)
 }
 
 /// Puts another program in a link's place, atomically. `ENOLINK`: the cgroup is gone, or the link was detached.

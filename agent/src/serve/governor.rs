@@ -4,9 +4,10 @@ use super::daemon::Daemon;
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy, Pattern};
 use crate::config::Config;
 use crate::control::message::{Code, Failure, GovernedStatus, Place, Tagged};
-use crate::intercept::{Foreign, Governed, Kernel, KernelError, Tagging};
+use crate::intercept::{Foreign, Governed, Kernel, KernelError, Refused, Tagging};
 use anyhow::Context;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,6 +91,26 @@ impl Governor {
         let known =
             lock(&self.known).get(&id).map(|known| (Arc::clone(&known.path), Arc::clone(&known.task)));
         known.unwrap_or_else(|| (format!("id {id}").into(), "".into()))
+    }
+
+    /// Not every hook can look for the governed cgroup above the one it is told: completes that.
+    pub(super) fn attribute<'a>(&self, refused: &'a Refused) -> Cow<'a, Refused> {
+        let nearest = || {
+            let (kernel, hierarchy) = self.kernel.as_ref().zip(self.hierarchy.as_ref())?;
+            let cgroup = hierarchy.by_id(refused.cgroup_id).ok()??.name();
+            let governed = kernel.governed().ok()?;
+            let above = governed
+                .into_iter()
+                .filter(|it| it.path.as_ref().is_some_and(|path| cgroup.starts_with(path)));
+            above.max_by_key(|it| it.path.as_ref().map(|path| path.components().count()))
+        };
+        match (&refused.agent, nearest) {
+            (None, nearest) => nearest().map_or(Cow::Borrowed(refused), |governed| {
+                let agent = Some(governed.agent);
+                Cow::Owned(Refused { agent, cgroup_id: governed.cgroup_id, ..refused.clone() })
+            }),
+            _ => Cow::Borrowed(refused),
+        }
     }
 
     /// Is that process in a governed cgroup? Yes, where that can't be told.
@@ -182,7 +203,7 @@ impl Governor {
     }
 
     /// Forgets governed cgroups that are gone, and removes those of commands that have ended.
-    fn tidy(&self) {
+    pub(super) fn tidy(&self) {
         let Ok((kernel, hierarchy)) = self.parts() else { return };
         let ended: Vec<(u64, Known)> = lock(&self.known)
             .iter()
@@ -206,9 +227,12 @@ impl Governor {
         }
     }
 
-    /// Governs what the configuration names and exists.
+    /// Governs what the configuration names and exists, and opens the Unix sockets that it allows.
     pub(super) fn settle(&self, config: &Config) {
         let Ok((kernel, hierarchy)) = self.parts() else { return };
+        if let Err(error) = kernel.allow_unix_sockets(unix_sockets(config)) {
+            tracing::error!(%error, "the Unix sockets that agents may connect to stay as they were");
+        }
         for agent in &config.agents {
             for glob in &agent.cgroups {
                 let pattern = match Pattern::new(glob) {
@@ -326,6 +350,14 @@ impl Governor {
             tracing::debug!(%error, path = %path.display(), "not followed");
         }
     }
+}
+
+/// Pairs of an agent and a Unix socket that it may connect to.
+fn unix_sockets(config: &Config) -> impl Iterator<Item = (&str, &str)> {
+    config
+        .agents
+        .iter()
+        .flat_map(|agent| agent.unix_sockets.iter().map(|name| (agent.name.as_str(), name.as_str())))
 }
 
 /// The task that follows cgroups.

@@ -6,7 +6,6 @@ use crate::identity::Caller;
 use crate::intercept::{Kernel, Refused};
 use crate::session::Sessions;
 use anyhow::Context;
-use interlock_common::Count;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use std::io::{PipeReader, PipeWriter};
@@ -26,14 +25,11 @@ pub(super) struct Refusals {
     governor: Arc<Governor>,
     sessions: Sessions,
     merger: Merger,
-    /// What the counter of lost ones said last.
-    lost: u64,
 }
 
 impl Refusals {
     pub(super) fn new(kernel: Arc<Kernel>, governor: Arc<Governor>, sessions: Sessions) -> Self {
-        let lost = lost_so_far(&kernel);
-        Self { kernel, governor, sessions, merger: Merger::default(), lost }
+        Self { kernel, governor, sessions, merger: Merger::default() }
     }
 
     /// Follows the kernel on a thread of its own, which waits in `poll`.
@@ -81,18 +77,19 @@ impl Refusals {
         for repeated in self.merger.due(now) {
             self.record(&repeated.last, &repeated.words());
         }
-        let lost_now = lost_so_far(&self.kernel);
-        let more = lost_now.saturating_sub(std::mem::replace(&mut self.lost, lost_now));
-        if more > 0 {
-            self.sessions.refuse(&Caller::nobody(), lost(more), SystemTime::now());
+        match self.kernel.take_lost() {
+            Ok(0) => {}
+            Ok(more) => self.sessions.refuse(&Caller::nobody(), lost(more), SystemTime::now()),
+            Err(error) => tracing::warn!(%error, "lost refusals can't be asked for"),
         }
     }
 
     fn record(&self, refused: &Refused, more: &str) {
+        let refused = self.governor.attribute(refused);
         let (cgroup, task) = self.governor.describe(refused.cgroup_id.0);
-        let mut words = explain(refused);
+        let mut words = explain(&refused);
         words.reason.push_str(more);
-        self.sessions.refuse(&Caller::refused(refused, cgroup, task), words, refused.time);
+        self.sessions.refuse(&Caller::refused(&refused, cgroup, task), words, refused.time);
     }
 }
 
@@ -117,9 +114,4 @@ impl Following {
             tracing::error!("the thread that records refusals had panicked");
         }
     }
-}
-
-fn lost_so_far(kernel: &Kernel) -> u64 {
-    let name = Count::RefusalsLost.name();
-    kernel.stats().into_iter().find(|(found, _)| *found == name).map_or(0, |(_, count)| count)
 }

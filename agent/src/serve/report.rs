@@ -86,6 +86,7 @@ pub(super) fn checks(daemon: &Daemon) -> Vec<Check> {
     let status = status(daemon);
     vec![
         listener_line(&status),
+        security_line(daemon),
         config_line(&status),
         policies_line(&status),
         spool_line(&status),
@@ -112,6 +113,28 @@ fn listener_line(status: &Status) -> Check {
         (Some(why), true) => {
             let remedy = "make the kernel side loadable, or configure a `[[listener]]`";
             line("listener", State::Broken, format!("none; kernel side: {why}"), remedy)
+        }
+    }
+}
+
+fn security_line(daemon: &Daemon) -> Check {
+    const NAME: &str = "security hooks in use";
+    let Some(security) = daemon.kernel.as_ref().map(|kernel| kernel.security()) else {
+        return line(
+            NAME,
+            State::Degraded,
+            "none: there is no kernel side".to_owned(),
+            "see the lines above",
+        );
+    };
+    let attached = security.attached.join(", ");
+    match &security.missing {
+        None => line(NAME, State::Ok, attached, ""),
+        Some(why) => {
+            let having = if attached.is_empty() { String::new() } else { format!("; there are {attached}") };
+            let remedy = "Unix sockets of others and ways out of the cgroup stay open to agents that `interlock exec` did not \
+                          start: use a kernel with BPF LSM";
+            line(NAME, State::Degraded, format!("{why}{having}"), remedy)
         }
     }
 }

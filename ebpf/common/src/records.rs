@@ -184,6 +184,10 @@ pub struct Layout {
 pub struct Config {
     /// `CONFIG_*` flags.
     pub flags: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// How many of the lost refusals have been recorded: the host agent's own note, kept over restarts.
+    pub lost_told: u64,
 }
 
 // SAFETY: `repr(C)` integers and arrays of them, without padding (the sizes below are the sums of the fields), for
@@ -231,5 +235,5 @@ const _: () = {
     assert!(offset_of!(Refusal, name) == 72);
     assert!(size_of::<UnixName>() == 120 && offset_of!(UnixName, name) == 12);
     assert!(size_of::<Layout>() == 72);
-    assert!(size_of::<Config>() == 4);
+    assert!(size_of::<Config>() == 16);
 };

@@ -14,11 +14,13 @@ const ROUTE: i32 = 0;
 
 #[lsm(hook = "socket_create")]
 pub fn lsm_socket_create(ctx: LsmContext) -> i32 {
-    let (family, kind, protocol, kern): (i32, i32, i32, i32) = (ctx.arg(0), ctx.arg(1), ctx.arg(2), ctx.arg(3));
+    let (family, kind, protocol, kern): (i32, i32, i32, i32) =
+        (ctx.arg(0), ctx.arg(1), ctx.arg(2), ctx.arg(3));
     if kern != 0 {
         return 0; // The kernel's own.
     }
-    let attempt = Attempt { family: family as u32, detail: [kind as u32, protocol as u32], ..Attempt::default() };
+    let attempt =
+        Attempt { family: family as u32, detail: [kind as u32, protocol as u32], ..Attempt::default() };
     governed(
         |_| match family {
             UNIX | INET | INET6 => Ok(()),

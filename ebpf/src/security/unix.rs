@@ -13,9 +13,7 @@ use aya_ebpf::{
     programs::LsmContext,
 };
 use core::{ffi::c_void, ptr::null_mut};
-use interlock_common::{
-    Address, Count, Origin, SOCKET_SK_OFFSET, STATE_IDLE, UNIX_NAME_BYTES_MAX, UnixName,
-};
+use interlock_common::{Address, Count, Origin, SOCKET_SK_OFFSET, STATE_IDLE, UNIX_NAME_BYTES_MAX, UnixName};
 
 /// `AF_UNIX`.
 const UNIX: i32 = 1;

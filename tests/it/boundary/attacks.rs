@@ -141,15 +141,19 @@ fn try_one(world: &World, scene: &Scene, agent: &CgroupPath, attack: &Attack) ->
     }
     match attack.governed {
         "ok" => Ok(Tried::Closed),
-        _ => told(scene, attack),
+        _ => told(scene, agent, attack),
     }
 }
 
 /// The refusal is told with its agent and process.
-fn told(scene: &Scene, attack: &Attack) -> Result<Tried, String> {
+fn told(scene: &Scene, agent: &CgroupPath, attack: &Attack) -> Result<Tried, String> {
     let refused = scene.refused();
+    // The hook for devices can't ask for more than the cgroup on every kernel.
+    let by_cgroup = attack.counter == "denied_device";
     let told = refused.iter().any(|it| {
-        it.reason.name() == attack.counter && it.agent.as_deref() == Some("planner") && it.pid != 0
+        it.reason.name() == attack.counter
+            && it.cgroup_id == agent.id().unwrap()
+            && (by_cgroup || it.agent.as_deref() == Some("planner") && it.pid != 0)
     });
     match told {
         true => Ok(Tried::Closed),

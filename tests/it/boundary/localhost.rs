@@ -110,3 +110,102 @@ fn a_server_of_an_agent_that_was_released_is_anybodys() {
     assert!(accept(&scene.v4).is_some(), "it was redirected");
     crate::kernel::scene::said(child);
 }
+
+/// A host service on a port of 127.0.0.1, and the port.
+fn host_service() -> (TcpListener, u16) {
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = service.local_addr().unwrap().port();
+    service.set_nonblocking(true).unwrap();
+    (service, port)
+}
+
+#[test]
+fn an_unspecified_address_is_the_one_that_was_looked_at() {
+    kernel_or_skip!();
+    let scene = Scene::new();
+    let agent = scene.agent("planner");
+    let (service, port) = host_service();
+    // The agent listens where the look-up would find it, and connects by a socket that the kernel sends elsewhere.
+    let script = format!(
+        "def mapped():\n\
+         \x20   s = socket(AF_INET6); s.settimeout(1); s.bind(('::ffff:127.0.0.1', 0)); s.connect(('::', {port}))\n\
+         def other():\n\
+         \x20   s = socket(); s.settimeout(1); s.bind(('127.0.0.2', 0)); s.connect(('0.0.0.0', {port}))\n\
+         one = socket(AF_INET6); one.setsockopt(41, 26, 1); one.bind(('::1', {port})); one.listen()\n\
+         mapped_got = tried(mapped)\n\
+         two = socket(); two.bind(('127.0.0.3', {port})); two.listen()\n\
+         say([mapped_got, tried(other)])"
+    );
+    assert_eq!(run(None, &script)[0], "ok", "control");
+    assert!(service.accept().is_ok(), "control: the kernel sends it to IPv4");
+    run(Some(&agent), &script);
+    assert!(service.accept().is_err(), "the host's service was reached");
+}
+
+#[test]
+fn a_connection_that_opens_late_does_not_reach_who_listens_then() {
+    kernel_or_skip!();
+    let scene = Scene::new();
+    let agent = scene.agent("planner");
+    // Fast open without a cookie: `connect` returns before a packet is sent, and no call follows but `send`.
+    let script = "server = socket(); server.bind(('127.0.0.1', 0)); server.listen()\n\
+        s = socket(); s.settimeout(1); s.setsockopt(6, 30, 1); s.setsockopt(6, 34, 1)\n\
+        s.connect(server.getsockname()); say(server.getsockname()[1])\n\
+        server.close(); sys.stdin.readline(); say(tried(lambda: s.send(b'late')))";
+    for (cgroup, reaches) in [(None, true), (Some(&agent), false)] {
+        let mut child = client(cgroup, script);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port: u16 = lines.next().unwrap().unwrap().parse().unwrap();
+        let mut service = None;
+        crate::kernel::scene::wait_until("the port is free", || {
+            service = TcpListener::bind(("127.0.0.1", port)).ok();
+            service.is_some()
+        });
+        let service = service.unwrap();
+        service.set_nonblocking(true).unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"\n").unwrap();
+        let said = lines.next().unwrap().unwrap();
+        child.wait().unwrap();
+        assert_eq!(service.accept().is_ok(), reaches, "{reaches} {said}");
+    }
+    assert!(scene.count("denied_unredirected") > 0);
+}
+
+#[test]
+fn a_socket_outlives_its_cgroup_and_stays_governed() {
+    kernel_or_skip!();
+    let scene = Scene::new();
+    let (first, second) = (scene.agent("planner"), scene.cgroup("second"));
+    scene.kernel().govern(&second, "planner").unwrap();
+    let (service, port) = host_service();
+    let name = format!("interlock-test-{}-{port}", std::process::id());
+    let keeper = format!(
+        "import array\n\
+         u = socket(AF_UNIX); u.bind('\\0{name}'); u.listen(); say('ready'); c = u.accept()[0]\n\
+         data = c.recvmsg(1, 64)[1][0][2]; got = array.array('i', data)\n\
+         s, d = socket(fileno=got[0]), socket(fileno=got[1]); s.settimeout(2); say('got')\n\
+         sys.stdin.readline(); say([tried(lambda: s.connect(('127.0.0.1', {port}))), tried(lambda: d.sendto(b'x', ('127.0.0.1', 9)))])"
+    );
+    let giver = format!(
+        "import array\n\
+         u = socket(AF_UNIX); u.connect('\\0{name}'); s, d = socket(), socket(AF_INET, SOCK_DGRAM)\n\
+         u.sendmsg([b'x'], [(SOL_SOCKET, SCM_RIGHTS, array.array('i', [s.fileno(), d.fileno()]))]); say('gave')"
+    );
+    let mut child = client(Some(&second), &keeper);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "\"ready\"");
+    assert_eq!(run(Some(&first), &giver), "gave");
+    assert_eq!(next(), "\"got\"");
+    first.remove().unwrap();
+    scene.kernel().sweep().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"\n").unwrap();
+    let said = next();
+    child.wait().unwrap();
+    assert!(service.accept().is_err(), "the host's service was reached");
+    assert_eq!(said, json!(["ok", "EPERM"]).to_string(), "redirected, refused");
+    assert!(accept(&scene.v4).is_some());
+    crate::kernel::scene::wait_until("it is forgotten when its sockets are gone", || {
+        scene.kernel().sweep().unwrap().len() == 1
+    });
+}

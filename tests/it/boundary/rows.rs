@@ -13,7 +13,7 @@ struct Shell {
 
 impl Shell {
     fn start(mut command: Command) -> Self {
-        let script = "import errno, socket, sys\n\
+        let script = "import errno, os, socket, stat, sys\n\
             def tried(act):\n\
             \x20   try: act(); return 'ok'\n\
             \x20   except OSError as e: return errno.errorcode[e.errno]\n\
@@ -81,10 +81,15 @@ fn what_is_refused_while_the_daemon_is_dead_gets_its_row_when_it_is_back() {
     host.daemon.kill().unwrap();
     assert_eq!(shell.says(DATAGRAM), "EPERM");
     assert_eq!(shell.says("tried(lambda: socket.create_connection(('127.0.0.1', 9)))"), "EPERM");
+    let node = "tried(lambda: os.mknod('/tmp/interlock-test-node', stat.S_IFCHR, os.makedev(10, 200)))";
+    assert_eq!(shell.says(node), "EPERM");
     host.daemon.launch().unwrap();
-    let rows = host.rows_when(2, &["--agent", "planner", "--verdict", "deny"]);
+    let rows = host.rows_when(3, &["--agent", "planner", "--verdict", "deny"]);
     let seen: Vec<_> =
         rows.iter().map(|row| (row.text("verb"), row.0["policies"][0].as_str().unwrap())).collect();
-    assert_eq!(seen, [("SEND", "kernel:datagram"), ("CONNECT", "kernel:listener_not_ours")]);
+    assert_eq!(
+        seen,
+        [("SEND", "kernel:datagram"), ("CONNECT", "kernel:listener_not_ours"), ("OPEN", "kernel:device")]
+    );
     assert_eq!(rows[0].number("pid"), u64::from(shell.child.id()));
 }

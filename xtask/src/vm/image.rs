@@ -78,6 +78,7 @@ fn init(filters: &[String]) -> String {
          mount -t cgroup2 cgroup /sys/fs/cgroup; mount -t securityfs security /sys/kernel/security\n\
          depmod; ip link set lo up\n\
          echo \"security modules: $(cat /sys/kernel/security/lsm)\"\n\
+         case \",$(cat /sys/kernel/security/lsm),\" in *,bpf,*) export INTERLOCK_SECURITY_HOOKS=1;; esac\n\
          cd /root; /interlock/it --test-threads 4 {filters}\n\
          code=$?; echo; echo {END}$code\n\
          poweroff -f\n"

@@ -254,3 +254,29 @@ impl Kind for TagsKind {
         (read.len() == table.len()).then_some(read)
     }
 }
+
+/// The name that a Unix socket is bound to.
+pub(crate) struct UnixSocket;
+
+impl Kind for UnixSocket {
+    type Out = String;
+
+    fn allowed(&self) -> String {
+        "an absolute path, or `@` and an abstract name, of at most 107 bytes, such as `\"/run/app/app.sock\"`"
+            .to_owned()
+    }
+
+    fn read(&self, at: &str, value: &Value<'_>, reader: &mut Reader<'_>) -> Option<String> {
+        const BYTES_MAX: usize = 107;
+        let text = string(self, at, value, reader)?;
+        let why = match text.as_bytes() {
+            [b'/' | b'@'] | [] => "names nothing",
+            [b'/' | b'@', ..] if text.len() > BYTES_MAX => "is too long for a Unix socket",
+            [b'/' | b'@', ..] if text.contains('\0') => "holds a zero byte",
+            [b'/' | b'@', ..] => return Some(text.to_owned()),
+            _ => "starts neither with `/` nor with `@`",
+        };
+        wrong_value(self, at, value, why, reader);
+        None
+    }
+}
