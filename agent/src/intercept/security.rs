@@ -13,8 +13,8 @@ use std::{fs, io, os::fd::AsFd, path::Path, sync::OnceLock};
 
 /// The list of security modules that are in force.
 pub(super) const LIST: &str = "/sys/kernel/security/lsm";
-/// Ends the name of a pin that is to take the place of an older one.
-const NEXT: &str = ".next";
+/// Ends the name of a pin that is to take the place of an older one. (The BPF file system refuses names with a dot.)
+const NEXT: &str = "-next";
 
 /// A program, and the hook it is for.
 struct Hook {
@@ -111,10 +111,10 @@ fn kernel_types() -> Result<&'static Btf, String> {
 fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook, directory: &Path) -> Result<(), String> {
     let program = ebpf.program_mut(hook.program).ok_or("it is not in the embedded object")?;
     let lsm = <&mut Lsm>::try_from(program).map_err(|error| error.to_string())?;
-    lsm.load(hook.name, btf).map_err(|error| super::programs::explain(&error))?;
+    lsm.load(hook.name, btf).map_err(|error| format!("loading: {}", super::programs::explain(&error)))?;
     let fd = lsm.fd().map_err(|error| error.to_string())?;
-    let link = sys::attach_to_tracepoint(fd.as_fd()).map_err(|error| error.to_string())?;
-    replace(link.as_fd(), &directory.join(hook.name)).map_err(|error| error.to_string())
+    let link = sys::attach_to_tracepoint(fd.as_fd()).map_err(|error| format!("attaching: {error}"))?;
+    replace(link.as_fd(), &directory.join(hook.name)).map_err(|error| format!("pinning: {error}"))
 }
 
 /// Pins a link in the place of an older one, which ends with its last pin.

@@ -8,7 +8,7 @@ use crate::{
     refusals::Attempt,
 };
 use aya_ebpf::{
-    helpers::{bpf_ktime_get_ns, bpf_probe_read_kernel_buf, generated::bpf_sk_storage_get},
+    helpers::{bpf_ktime_get_ns, bpf_probe_read_kernel_str_bytes, generated::bpf_sk_storage_get},
     macros::lsm,
     programs::LsmContext,
 };
@@ -107,9 +107,17 @@ fn read_name(sock: u64, name: &mut UnixName) -> Option<()> {
         return None;
     }
     let start = address + u64::from(layout.unix_address_name + NAME_OFFSET);
-    let place = name.name.get_mut(..length as usize)?;
+    // Read as text, whose room is fixed: the verifier does not follow a length through all that the compiler does to it. Of
+    // an abstract name with a zero byte within, the rest is missing, and its length tells it from others.
+    let is_abstract = read::<u8>(start, 0)? == 0;
     // SAFETY: the helper checks the address.
-    unsafe { bpf_probe_read_kernel_buf(start as *const u8, place) }.ok()?;
+    unsafe {
+        match is_abstract {
+            true => bpf_probe_read_kernel_str_bytes((start + 1) as *const u8, name.name.get_mut(1..)?),
+            false => bpf_probe_read_kernel_str_bytes(start as *const u8, &mut name.name),
+        }
+    }
+    .ok()?;
     name.name_len = length;
     Some(())
 }
