@@ -156,3 +156,26 @@ fn every_protocol_is_complete() {
         assert!(std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap().contains(name));
     }
 }
+
+#[test]
+fn the_threat_model_names_every_attack_and_only_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("docs/threat-model.md")).unwrap();
+    let table = page.split("## Ways out").nth(1).unwrap().split("## What stays open").next().unwrap();
+    let cells = table.lines().filter_map(|line| line.trim_end_matches(" |").rsplit(" | ").next());
+    let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let list = |name: &str| std::fs::read_to_string(root().join("tests/cases/boundary").join(name)).unwrap();
+    let (hooks, confined) = (list("attacks.tsv"), list("confined.tsv"));
+    let lines = hooks.lines().chain(confined.lines()).filter(|line| !line.starts_with('#'));
+    let attacks: BTreeSet<&str> = lines.filter_map(|line| line.split('\t').next()).collect();
+    // Plain connections are no way out; they stand in the list as what is redirected.
+    let plain = ["tcp4", "tcp6", "tcp_nonblocking", "bound_outside"];
+    let unnamed: Vec<_> = attacks.iter().filter(|it| !named.contains(*it) && !plain.contains(it)).collect();
+    assert!(unnamed.is_empty(), "docs/threat-model.md does not name {unnamed:?}");
+    let sources: String =
+        files("rs").iter().map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect();
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|name| !attacks.contains(*name) && !sources.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(missing.is_empty(), "docs/threat-model.md names tests that are not there: {missing:?}");
+}

@@ -8,9 +8,10 @@ use super::{
     logs::Logs,
     maps::{self, Maps, entries, failed, is_missing},
     object::{available, object},
+    options::{KernelOptions, Listeners},
     origin::Origin,
-    pins::{Paths, Pins},
-    placement::{self, Placement},
+    pins::Pins,
+    placement,
     programs::Programs,
     refused::{Refusals, Refused, boot_time},
     security::{self, Security},
@@ -22,12 +23,12 @@ use aya::{
     EbpfLoader,
     maps::{MapData, PerCpuArray, SkStorage},
 };
-use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Count, FLOWS_MAX, Listener};
+use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Count, Listener};
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
     fmt, fs,
-    net::{SocketAddr, SocketAddrV4, SocketAddrV6},
+    net::SocketAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -36,46 +37,6 @@ use std::{
 
 /// How many refusals are taken at a time.
 const TAKEN_MAX: usize = 4_096;
-
-/// How to open the kernel side.
-#[derive(Clone, Debug)]
-pub struct KernelOptions {
-    /// Where pins and our own cgroup are.
-    pub paths: Paths,
-    /// Which cgroup this process's listening sockets are made in.
-    pub placement: Placement,
-    /// Whether datagrams of governed processes to port 53 pass. All others are refused in any case.
-    pub dns_passes: bool,
-    /// How many connections can be on their way from `connect` to `accept` at one time (half open). One that finds no
-    /// room arrives without an origin. Counts when the pins are made, not when they are adopted.
-    pub flows_max: u32,
-    /// Whether the security hooks are attached, where the kernel has them.
-    pub security: bool,
-    /// Unix sockets of others that agents may connect to: an agent's name, and a path or `@` and an abstract name.
-    pub unix_sockets: Vec<(String, String)>,
-}
-
-impl Default for KernelOptions {
-    fn default() -> Self {
-        Self {
-            paths: Paths::default(),
-            placement: Placement::default(),
-            dns_passes: true,
-            flows_max: FLOWS_MAX as u32,
-            security: true,
-            unix_sockets: Vec::new(),
-        }
-    }
-}
-
-/// Where redirected connections go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listeners {
-    /// For IPv4, also as `::ffff:a.b.c.d`: a loopback address.
-    pub v4: SocketAddrV4,
-    /// For IPv6: a loopback address. Without it such connections are refused.
-    pub v6: Option<SocketAddrV6>,
-}
 
 /// A governed cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]

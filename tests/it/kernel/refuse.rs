@@ -1,7 +1,10 @@
 //! What a governed cgroup may not do, each with a control that shows the attempt to work elsewhere.
-use super::scene::{NOWHERE, Scene, kernel_or_skip, run};
+use super::scene::{NOWHERE, Scene, client, kernel_or_skip, run};
 use serde_json::{Value, json};
-use std::net::{TcpListener, UdpSocket};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, UdpSocket},
+};
 
 #[test]
 fn the_listener_itself_is_out_of_reach() {
@@ -151,13 +154,21 @@ fn a_socket_taken_along_out_of_the_cgroup_is_of_no_use() {
     let service = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = service.local_addr().unwrap().port();
     let script = format!(
-        "s, t = socket(), socket()\n\
-         open('{}/cgroup.procs', 'w').write(str(os.getpid()))\n\
-         say([tried(lambda: s.connect(('127.0.0.1', {port}))), tried(lambda: tcp('127.0.0.1', {port}))])",
-        outside.directory().display()
+        "s, t = socket(), socket(); say('made'); sys.stdin.readline()\n\
+         say([tried(lambda: s.connect(('127.0.0.1', {port}))), tried(lambda: tcp('127.0.0.1', {port}))])"
     );
-    assert_eq!(run(None, &script), json!(["ok", "ok"]), "control");
-    assert_eq!(run(Some(&agent), &script), json!(["EPERM", "ok"]));
+    let tries = |cgroup| {
+        let mut child = client(cgroup, &script);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "\"made\"");
+        outside.admit(child.id()).unwrap();
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        let said = lines.next().unwrap().unwrap();
+        child.wait().unwrap();
+        said
+    };
+    assert_eq!(tries(None), json!(["ok", "ok"]).to_string(), "control");
+    assert_eq!(tries(Some(&agent)), json!(["EPERM", "ok"]).to_string());
     assert_eq!(scene.count("denied_unknown_agent"), 1);
 }
 

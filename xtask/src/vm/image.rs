@@ -74,7 +74,8 @@ fn init(filters: &[String]) -> String {
         "#!/bin/sh\n\
          export PATH=/usr/bin:/bin HOME=/root INTERLOCK_BIN=/interlock/interlock INTERLOCK_ATTACKS=/interlock/attacks\n\
          mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev\n\
-         mount -t tmpfs tmp /tmp; mount -t tmpfs run /run; mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm\n\
+         mount -t tmpfs tmp /tmp; mount -t tmpfs run /run; mkdir -p /dev/shm /dev/pts\n\
+         mount -t tmpfs shm /dev/shm; mount -t devpts pts /dev/pts\n\
          mount -t cgroup2 cgroup /sys/fs/cgroup; mount -t securityfs security /sys/kernel/security\n\
          depmod; ip link set lo up\n\
          echo \"security modules: $(cat /sys/kernel/security/lsm)\"\n\
