@@ -1,4 +1,15 @@
 //! Who connected: what the kernel handed over, and what `/proc` adds to it while the process is there.
+//!
+//! `process.rs` looks a process up, `place.rs` reads its unit and container from its cgroup's path, `hash.rs` knows programs
+//! by their content.
+
+mod hash;
+mod place;
+mod process;
+
+pub use hash::Hashes;
+pub use place::{Runs, runs};
+pub use process::{FileId, Process};
 
 use crate::intercept::{Origin, Refused};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,12 +25,18 @@ pub struct Caller {
     pub agent: Arc<str>,
     /// The path of its governed cgroup, below the cgroup mount; empty where there is none.
     pub cgroup: Arc<str>,
+    /// The kernel's number of that cgroup; 0 where there is none.
+    pub cgroup_id: u64,
     /// The process, 0 if unknown.
     pub pid: u32,
+    /// The thread that connected, 0 if unknown.
+    pub thread: u32,
     /// Its user, [`UNKNOWN_UID`] if unknown.
     pub uid: u32,
-    /// The path of its program, empty if unknown. A process that ended at once leaves none.
-    pub exe: Arc<str>,
+    /// What `/proc` knows of it; empty for a process that ended at once.
+    pub process: Process,
+    /// SHA-256 of its program, in hexadecimal; empty if unknown.
+    pub exe_hash: Arc<str>,
     /// The task it works on, as `interlock exec` was told; may be empty.
     pub task: Arc<str>,
     /// What it connected to.
@@ -34,9 +51,12 @@ impl Caller {
         Self {
             agent: Arc::clone(&origin.agent),
             cgroup,
+            cgroup_id: origin.cgroup_id,
             pid: origin.pid,
+            thread: origin.thread,
             uid: origin.uid,
-            exe: program_of(origin.pid).into(),
+            process: Process::look_up(origin.pid, origin.time),
+            exe_hash: "".into(),
             task,
             destination: canonical(origin.destination),
             boundary: audit::Boundary::Transparent,
@@ -46,15 +66,17 @@ impl Caller {
     /// Who was refused something by the kernel side. Without an agent its name is empty.
     pub fn refused(refused: &Refused, cgroup: Arc<str>, task: Arc<str>) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), refused.port);
+        let process = if refused.pid == 0 { Process::default() } else { Process::look_up(refused.pid, 0) };
         Self {
             agent: refused.agent.clone().unwrap_or_else(|| "".into()),
             cgroup,
+            cgroup_id: refused.cgroup_id.0,
             pid: refused.pid,
             uid: refused.uid,
-            exe: program_of(refused.pid).into(),
+            process,
             task,
-            destination: canonical(refused.address.unwrap_or(nowhere)),
             boundary: audit::Boundary::Transparent,
+            ..Self::explicit("", refused.address.unwrap_or(nowhere))
         }
     }
 
@@ -69,9 +91,12 @@ impl Caller {
         Self {
             agent: agent.into(),
             cgroup: "".into(),
+            cgroup_id: 0,
             pid: 0,
+            thread: 0,
             uid: UNKNOWN_UID,
-            exe: "".into(),
+            process: Process::default(),
+            exe_hash: "".into(),
             task: "".into(),
             destination: canonical(destination),
             boundary: audit::Boundary::Explicit,
@@ -82,8 +107,4 @@ impl Caller {
 /// IPv4-mapped addresses are IPv4 addresses.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-fn program_of(pid: u32) -> String {
-    std::fs::read_link(format!("/proc/{pid}/exe")).map(|path| path.display().to_string()).unwrap_or_default()
 }

@@ -80,6 +80,7 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
         live: Arc::clone(&live),
         spool: spool.clone(),
         registry: Arc::clone(&registry),
+        hashes: Arc::default(),
         host: host_name().into(),
         own: listening.addresses(),
         drain: draining,

@@ -16,7 +16,7 @@ pub use registry::{Counts, Registry};
 
 use crate::boundary::Words;
 use crate::config::TargetConfig;
-use crate::identity::Caller;
+use crate::identity::{Caller, Hashes};
 use crate::live::{Current, Live};
 use crate::reactor::{Handle, Socket};
 use audit::Spool;
@@ -36,6 +36,8 @@ pub struct Sessions {
     pub spool: Spool,
     /// Sessions, their counts and cancel keys.
     pub registry: Arc<Registry>,
+    /// Hashes of programs.
+    pub hashes: Arc<Hashes>,
     /// This host's name in rows.
     pub host: Arc<str>,
     /// Our own listeners: a connection to them is never passed on.
@@ -51,6 +53,7 @@ impl Sessions {
     /// Serves one accepted connection to its end, in a task of its own.
     pub async fn serve(self, reactor: Handle, client: TcpStream, caller: Caller, explicit: Option<String>) {
         let live = self.live.load_full();
+        let caller = self.with_hash(caller).await;
         let recorder = record::Recorder::new(&self.host, &caller);
         let placed = place::place(&self, &live, &caller, explicit.as_deref());
         let (target, upstream) = match placed {
@@ -88,6 +91,20 @@ impl Sessions {
         let driver = drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
         driver.run(limits, self.drain.clone()).await;
         drop(guard);
+    }
+
+    /// Adds the hash of the caller's program. One that has not been seen before is read on a thread that may wait.
+    async fn with_hash(&self, mut caller: Caller) -> Caller {
+        let Some(file) = caller.process.file else { return caller };
+        caller.exe_hash = match self.hashes.known(file) {
+            Some(hash) => hash,
+            None => {
+                let (hashes, pid) = (Arc::clone(&self.hashes), caller.pid);
+                let computed = self.timers.spawn_blocking(move || hashes.compute(pid, file));
+                computed.await.unwrap_or_else(|_| "".into())
+            }
+        };
+        caller
     }
 
     /// Records what was refused outside any session.

@@ -1,4 +1,5 @@
 //! The daemon's life: starts and refusals to start, reloads, stops, and what its command line says.
 
 mod cli;
+mod identity;
 mod life;

@@ -16,12 +16,16 @@ pub struct Origin {
     pub cgroup_id: u64,
     /// The process, in the host's numbering.
     pub pid: u32,
+    /// The thread of it that called `connect`.
+    pub thread: u32,
     /// Its user, in the host's numbering.
     pub uid: u32,
     /// Its group, in the host's numbering.
     pub gid: u32,
     /// The client socket's cookie, unique until the host restarts.
     pub cookie: u64,
+    /// When it called, in ns since boot by the monotonic clock.
+    pub time: u64,
 }
 
 impl Origin {
@@ -32,9 +36,11 @@ impl Origin {
             agent,
             cgroup_id: record.cgroup,
             pid: record.pid,
+            thread: record.thread,
             uid: record.uid,
             gid: record.gid,
             cookie: record.cookie,
+            time: record.time,
         }
     }
 }

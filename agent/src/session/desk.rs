@@ -4,7 +4,7 @@ use super::Sessions;
 use super::record::{Recorder, micros_now};
 use super::registry::Entry;
 use crate::config::Durable;
-use crate::identity::Caller;
+use crate::identity::{self, Caller};
 use crate::live::Live;
 use audit::{Begun, End, Outcome, SpoolError, Verdict as Recorded};
 use policy::{Asked, Effect, Place, Principal, Ruling};
@@ -60,10 +60,11 @@ impl Desk {
         let who = Principal::new(
             Arc::clone(&caller.agent),
             caller.cgroup.to_string(),
-            caller.exe.to_string(),
-            String::new(),
+            caller.process.exe.to_string(),
+            caller.exe_hash.to_string(),
             caller.uid,
         )
+        .in_container(Some(identity::runs(&caller.cgroup).container.to_owned()).filter(|id| !id.is_empty()))
         .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()));
         let at = place_of(&recorder);
         Self { sessions, recorder, caller, entry, who, at, running: OpMap::default() }

@@ -2,7 +2,7 @@
 
 use super::desk::Times;
 use crate::config::{Audit, Scrub};
-use crate::identity::Caller;
+use crate::identity::{self, Caller};
 use audit::{Outcome, Row, Subject, SubjectFields, Verdict};
 use mask::{Detector, Detectors, Redactor};
 use policy::Ruling;
@@ -20,13 +20,24 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(host: &Arc<str>, caller: &Caller) -> Self {
+        let process = &caller.process;
+        let runs = identity::runs(&caller.cgroup);
         let subject = Subject::new(SubjectFields {
             host: Arc::clone(host),
             agent: Arc::clone(&caller.agent),
             cgroup: Arc::clone(&caller.cgroup),
             pid: caller.pid,
             uid: caller.uid,
-            exe: Arc::clone(&caller.exe),
+            exe: Arc::clone(&process.exe),
+            cgroup_id: caller.cgroup_id,
+            thread: caller.thread,
+            login_uid: process.login_uid.unwrap_or(identity::UNKNOWN_UID),
+            exe_hash: Arc::clone(&caller.exe_hash),
+            exe_inode: process.file.map_or(0, |file| file.inode),
+            argv: Arc::clone(&process.argv),
+            parents: Arc::clone(&process.parents),
+            unit: runs.unit.into(),
+            container: runs.container.into(),
             task: Arc::clone(&caller.task),
             session: audit::next_id(micros_now()),
             destination: caller.destination,

@@ -6,7 +6,7 @@
 //! ended   : the id, then every `Ended` column
 //! whole   : as asked, then every `Ended` column
 //! ```
-//! Version 1 had the `Subject` and `Asked` columns in one order, that of COLUMNS.
+//! Version 2 had fewer `Subject` columns; version 1 had those and the `Asked` columns in one order, that of COLUMNS.
 //!
 //! The two marker bytes can't occur in UTF-8, and the CRC starts from the segment's random salt: no text that an
 //! agent sends can pass for a record. Numbers are LEB128, ids and addresses fixed, texts and lists carry a length.
@@ -25,7 +25,9 @@ use bytes::{Reader, put_bytes, put_number};
 /// What a record begins with.
 pub(crate) const MARKER: [u8; 2] = [0xff, 0xf5];
 /// Version of the column lists that the bodies follow.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// How many columns there were before version 3.
+const COLUMNS_BEFORE_3: usize = 37;
 /// The oldest version that is read.
 const VERSION_MIN: u8 = 1;
 /// Bytes before the body.
@@ -164,17 +166,23 @@ struct Lists {
     subject: List,
     asked: List,
     ended: List,
-    /// Version 1: `subject` and `asked` in one.
+    /// Version 2: `subject` without what came later.
+    older: List,
+    /// Version 1: `older` and `asked` in one.
     mixed: List,
 }
 
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
-    let of = |parts: &[Part]| COLUMNS.iter().filter(|column| parts.contains(&column.part)).collect();
+    let all = COLUMNS.len();
+    let of = |count: usize, parts: &[Part]| {
+        COLUMNS.iter().take(count).filter(|column| parts.contains(&column.part)).collect()
+    };
     Lists {
-        subject: of(&[Part::Subject]),
-        asked: of(&[Part::Asked]),
-        ended: of(&[Part::Ended]),
-        mixed: of(&[Part::Subject, Part::Asked]),
+        subject: of(all, &[Part::Subject]),
+        asked: of(all, &[Part::Asked]),
+        ended: of(all, &[Part::Ended]),
+        older: of(COLUMNS_BEFORE_3, &[Part::Subject]),
+        mixed: of(COLUMNS_BEFORE_3, &[Part::Subject, Part::Asked]),
     }
 });
 
@@ -191,7 +199,7 @@ macro_rules! put_part {
         })+
     }};
     ($out:ident, $row:ident, $part:pat) => {
-        put_part!($out, $row, $part, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36)
+        put_part!($out, $row, $part, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45)
     };
 }
 
@@ -212,7 +220,7 @@ fn read_begin(reader: &mut Reader<'_>, row: &mut Row, version: u8) -> Option<()>
     if version == 1 {
         return read_columns(reader, row, &LISTS.mixed);
     }
-    read_columns(reader, row, &LISTS.subject)?;
+    read_columns(reader, row, if version == 2 { &LISTS.older } else { &LISTS.subject })?;
     read_columns(reader, row, &LISTS.asked)
 }
 

@@ -133,7 +133,7 @@ macro_rules! word {
 pub static COLUMNS: &[Column] = &ALL;
 
 /// [`COLUMNS`], as the compiler can look into it.
-pub(crate) const ALL: [Column; 37] = [
+pub(crate) const ALL: [Column; 46] = [
     copied!(Uuid Asked "id" id),
     copied!(Time Asked "time" time),
     shared!(Low Subject "host" subject (edit).host),
@@ -182,4 +182,13 @@ pub(crate) const ALL: [Column; 37] = [
     copied!(U64 Ended "target_us" outcome.target_us),
     shared!(Low Ended "error_code" outcome.error_code),
     shared!(Text Ended "error" outcome.error),
+    copied!(U64 Subject "cgroup_id" subject (edit).cgroup_id),
+    copied!(U32 Subject "thread" subject (edit).thread),
+    copied!(U32 Subject "login_uid" subject (edit).login_uid),
+    shared!(Low Subject "exe_hash" subject (edit).exe_hash),
+    copied!(U64 Subject "exe_inode" subject (edit).exe_inode),
+    shared!(Low Subject "argv" subject (edit).argv),
+    shared!(Low Subject "parents" subject (edit).parents),
+    shared!(Low Subject "unit" subject (edit).unit),
+    shared!(Low Subject "container" subject (edit).container),
 ];

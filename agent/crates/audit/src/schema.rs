@@ -29,8 +29,10 @@ impl Migration {
 }
 
 /// Every migration in order.
-pub static MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "operations", sql: include_str!("schema/0001_operations.sql") }];
+pub static MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "operations", sql: include_str!("schema/0001_operations.sql") },
+    Migration { version: 2, name: "identity", sql: include_str!("schema/0002_identity.sql") },
+];
 
 /// Makes the table that says which migrations have run. Applying one twice at once leaves two equal rows, which merge.
 pub const MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations

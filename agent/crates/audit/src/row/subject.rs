@@ -43,6 +43,24 @@ pub struct SubjectFields {
     pub user: Arc<str>,
     /// The database that it asked for.
     pub database: Arc<str>,
+    /// The kernel's number of the governed cgroup; 0 without one.
+    pub cgroup_id: u64,
+    /// The thread that connected; 0 if unknown.
+    pub thread: u32,
+    /// Who logged in to the host, whatever user the process is by now; the greatest number if nobody did.
+    pub login_uid: u32,
+    /// SHA-256 of the executable, in hexadecimal; empty if it could not be read.
+    pub exe_hash: Arc<str>,
+    /// The executable's inode number; 0 if unknown.
+    pub exe_inode: u64,
+    /// The command line, its parts joined with blanks, cut if long. Processes can change their own.
+    pub argv: Arc<str>,
+    /// The processes that it descends from, the nearest first: `bash(812) sshd(790) systemd(1)`.
+    pub parents: Arc<str>,
+    /// The systemd unit it runs in; empty without one.
+    pub unit: Arc<str>,
+    /// The container it runs in, by its id; empty without one.
+    pub container: Arc<str>,
 }
 
 #[derive(Clone)]
@@ -108,6 +126,15 @@ impl Default for SubjectFields {
             protocol: no_text(),
             user: no_text(),
             database: no_text(),
+            cgroup_id: 0,
+            thread: 0,
+            login_uid: 0,
+            exe_hash: no_text(),
+            exe_inode: 0,
+            argv: no_text(),
+            parents: no_text(),
+            unit: no_text(),
+            container: no_text(),
         }
     }
 }

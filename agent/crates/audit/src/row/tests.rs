@@ -25,6 +25,14 @@ pub(crate) fn sample(number: u64) -> Row {
     subject.protocol = "postgres".into();
     subject.user = "app".into();
     subject.database = "shop".into();
+    subject.cgroup_id = 4_711;
+    subject.thread = 4_001 + number as u32;
+    subject.login_uid = 1_000;
+    subject.exe_hash = "9f86d081884c7d65".into();
+    subject.exe_inode = 815;
+    subject.argv = "python3 agent.py".into();
+    subject.parents = "bash(812) systemd(1)".into();
+    subject.unit = "planner.service".into();
     row.sequence = number % 10 + 1;
     row.action = Action::Read;
     row.verb = "SELECT".into();
@@ -107,7 +115,9 @@ pub(crate) fn any_row() -> impl Strategy<Value = Row> {
     let place = (low(), address(), word(), low(), low(), low());
     let what = (word(), low(), lows(), ".{0,60}", vec(proptest::option::of(".{0,10}"), 0..4), word());
     let ruling = (word(), lows(), low());
-    (who, numbers, place, what, ruling, outcome()).prop_map(|(who, numbers, place, what, ruling, outcome)| {
+    let process = (low(), low(), low(), low(), low());
+    let all = (who, numbers, place, what, ruling, outcome(), process);
+    all.prop_map(|(who, numbers, place, what, ruling, outcome, process)| {
         let subject = Subject::new(SubjectFields {
             host: who.2,
             agent: who.3,
@@ -123,6 +133,15 @@ pub(crate) fn any_row() -> impl Strategy<Value = Row> {
             protocol: place.3,
             user: place.4,
             database: place.5,
+            cgroup_id: numbers.4,
+            thread: numbers.1,
+            login_uid: numbers.0,
+            exe_hash: process.0,
+            exe_inode: numbers.3,
+            argv: process.1,
+            parents: process.2,
+            unit: process.3,
+            container: process.4,
         });
         Row {
             id: Uuid::from_u128(who.0),

@@ -1,0 +1,85 @@
+//! SHA-256 of executables, each computed once for as long as the file stays as it is.
+
+use super::process::FileId;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many are remembered; then all are forgotten.
+const FILES_MAX: usize = 1_024;
+/// Larger files are not read: a program of that size would keep its connection waiting.
+const BYTES_MAX: u64 = 512 << 20;
+
+/// Remembers what was computed.
+#[derive(Debug, Default)]
+pub struct Hashes {
+    known: Mutex<HashMap<FileId, Arc<str>>>,
+}
+
+impl Hashes {
+    /// The hash of a file in this state, if it was computed.
+    pub fn known(&self, file: FileId) -> Option<Arc<str>> {
+        self.lock().get(&file).cloned()
+    }
+
+    /// Reads a process's program and computes its hash: some milliseconds for each 10 MB. Empty if it is not the file in
+    /// this state any more, or can't be read.
+    pub fn compute(&self, pid: u32, file: FileId) -> Arc<str> {
+        let hash: Arc<str> = digest(pid, file).unwrap_or_default().into();
+        let mut known = self.lock();
+        if known.len() >= FILES_MAX {
+            known.clear();
+        }
+        if !hash.is_empty() {
+            known.insert(file, Arc::clone(&hash));
+        }
+        hash
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Arc<str>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is opened is the running program itself, whatever its path leads to by now.
+fn digest(pid: u32, expected: FileId) -> io::Result<String> {
+    let mut file = File::open(format!("/proc/{pid}/exe"))?;
+    let metadata = file.metadata()?;
+    if (metadata.dev(), metadata.ino()) != (expected.device, expected.inode) || metadata.len() > BYTES_MAX {
+        return Ok(String::new());
+    }
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            bytes => hasher.update(buffer.get(..bytes).unwrap_or_default()),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    //! This very program, against `sha256sum`.
+    use super::*;
+    use crate::identity::Process;
+
+    #[test]
+    fn agrees_with_sha256sum_and_is_remembered() {
+        let pid = std::process::id();
+        let file = Process::look_up(pid, 0).file.unwrap();
+        let hashes = Hashes::default();
+        assert_eq!(hashes.known(file), None);
+        let hash = hashes.compute(pid, file);
+        let output = std::process::Command::new("sha256sum").arg(std::env::current_exe().unwrap()).output();
+        let expected = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert_eq!(*hash, *expected.split(' ').next().unwrap());
+        assert_eq!(hashes.known(file), Some(hash));
+        let other = Process::look_up(std::os::unix::process::parent_id(), 0).file.unwrap();
+        assert_eq!(*hashes.compute(pid, other), *"", "another program than was seen");
+    }
+}
