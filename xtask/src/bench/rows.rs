@@ -49,6 +49,7 @@ const ROWS: &[Row] = &[
     Row { number: 17, title: "durable spool", cpu: Cpu::Two, run: crates::spool },
     Row { number: 18, title: "memory of idle connections", cpu: Cpu::Two, run: idle::run },
     Row { number: 19, title: "added latency at a fixed rate", cpu: Cpu::Two, run: latency::run },
+    Row { number: 20, title: "hooks of a governed process", cpu: Cpu::One, run: neighbours::governed },
 ];
 
 /// The rows with these numbers; all for none.

@@ -1,4 +1,5 @@
-//! Row 15: what a process pays that is not governed, on a host where others are.
+//! Rows 15 and 20: what a process pays that is not governed, on a host where others are, and what a governed one pays
+//! for the hooks alone, without a proxy in the way.
 
 use super::Row;
 use crate::bench::peers::{Interlock, Way, pinned};
@@ -36,6 +37,37 @@ pub fn run(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outc
     Ok(outcome)
 }
 
+/// Measures connect, accept and close on loopback, all by one process: ungoverned, and governed, when its connections to itself
+/// go straight and every hook runs for both ends.
+pub fn governed(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outcome> {
+    let interlock = Interlock::start(free_port()?, &Way { explicit: false, ..options.way(cpu) })?;
+    if options.explicit || !interlock.daemon.transparent() {
+        bail!("there is nothing to measure without the kernel side");
+    }
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    turn(1, cpu)?;
+    for round in 0..options.rounds {
+        for here in [round % 2 == 1, round % 2 == 0] {
+            if here {
+                let line = client_line(options.secs, cpu)?;
+                let (program, arguments) = line.split_first().context("no command line")?;
+                with.push(rate(interlock.daemon.exec_as_we_are("bench", program).args(arguments))?);
+            } else {
+                without.push(turn(options.secs, cpu)?);
+            }
+        }
+    }
+    let (without, with) = (median(&without), median(&with));
+    let mut outcome = Outcome::new(row);
+    let line = |name: &str, rate: f64| Line {
+        name: name.into(),
+        cells: vec![("connections/s", rate), ("µs/connection", 1e6 / rate)],
+    };
+    outcome.lines = vec![line("ungoverned", without), line("governed", with)];
+    outcome.gate("rate, governed / ungoverned", with / without, Bound::None);
+    Ok(outcome)
+}
+
 /// One turn while an agent is governed.
 fn beside(options: &Options, cpu: Cpu) -> Result<f64> {
     let interlock = Interlock::start(free_port()?, &Way { explicit: false, ..options.way(cpu) })?;
@@ -58,10 +90,19 @@ fn governed_then(interlock: &Interlock, options: &Options, cpu: Cpu) -> Result<f
 
 /// Connections per second of a process of its own.
 fn turn(secs: u64, cpu: Cpu) -> Result<f64> {
+    let line = client_line(secs, cpu)?;
+    let (program, arguments) = line.split_first().context("no command line")?;
+    rate(Command::new(program).args(arguments))
+}
+
+fn client_line(secs: u64, cpu: Cpu) -> Result<Vec<String>> {
     let own = std::env::current_exe()?.display().to_string();
     let mut line = pinned(cpu);
     line.extend([own, "bench-client".into(), "connects".into(), secs.to_string()]);
-    let (program, arguments) = line.split_first().context("no command line")?;
-    let text = cmd::read(Command::new(program).args(arguments))?;
+    Ok(line)
+}
+
+fn rate(command: &mut Command) -> Result<f64> {
+    let text = cmd::read(command)?;
     text.trim().parse().with_context(|| format!("`{text}` is no rate"))
 }
