@@ -6,6 +6,7 @@ pub mod agents;
 pub mod audit;
 pub mod completions;
 pub mod config;
+pub mod detach;
 pub mod doctor;
 pub mod exec;
 pub mod exit;
@@ -84,6 +85,7 @@ enum Command {
     Exec(exec::ExecArgs),
     Tag(tag::TagArgs),
     Untag(tag::UntagArgs),
+    Detach(detach::DetachArgs),
     Agents(agents::AgentsArgs),
     Status(status::StatusArgs),
     Reload(reload::ReloadArgs),
@@ -103,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Exec(args) => exec::run(args, &context),
         Command::Tag(args) => tag::run(args, &context),
         Command::Untag(args) => tag::run_untag(args, &context),
+        Command::Detach(args) => detach::run(args, &context),
         Command::Agents(args) => agents::run(args, &context),
         Command::Status(args) => status::run(args, &context),
         Command::Reload(args) => reload::run(args, &context),

@@ -86,6 +86,11 @@ impl Caller {
         Self { boundary: audit::Boundary::Transparent, ..Self::explicit("", nowhere) }
     }
 
+    /// An administrator at the command line.
+    pub fn administrator(pid: u32, uid: u32) -> Self {
+        Self { pid, uid, process: Process::look_up(pid, 0), ..Self::nobody() }
+    }
+
     /// Whoever connects to an explicit listener is taken for its agent.
     pub fn explicit(agent: &str, destination: SocketAddr) -> Self {
         Self {

@@ -194,7 +194,7 @@ fn open_spool(config: &Config) -> anyhow::Result<Spool> {
 }
 
 /// The spool's options in the configuration's words.
-fn spool_options(config: &Config) -> SpoolOptions {
+pub(crate) fn spool_options(config: &Config) -> SpoolOptions {
     SpoolOptions {
         stored_bytes_max: config.audit.spool_bytes_max,
         keep_age: config.audit.retention,

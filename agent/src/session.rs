@@ -19,7 +19,7 @@ use crate::config::TargetConfig;
 use crate::identity::{Caller, Hashes};
 use crate::live::{Current, Live};
 use crate::reactor::{Handle, Socket};
-use audit::Spool;
+use audit::{End, Outcome, Row, Spool, Verdict};
 use mio::net::TcpStream;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -128,6 +128,17 @@ impl Sessions {
             tracing::error!(%error, reason = refusal.reason, "a refused connection could not be recorded");
         }
     }
+}
+
+/// The row of something that an administrator does: permitted and done.
+pub fn administered(by: &Caller, words: Words) -> Row {
+    let host: Arc<str> =
+        nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default().into();
+    let mut row = record::Recorder::new(&host, by).refusal(words.verb, words.action, &words.reason);
+    row.policies = Arc::new([words.rule.into()]);
+    row.verdict = Verdict::Forward;
+    row.outcome = Outcome { end: End::Done, ..Outcome::default() };
+    row
 }
 
 /// The target that a configuration in force has under that name.

@@ -36,6 +36,14 @@ pub fn lost(count: u64) -> Words {
     Words { verb: "REFUSALS", action: Action::Connect, rule, reason }
 }
 
+/// The row about letting everything go.
+pub fn let_go(cgroups: usize) -> Words {
+    let reason = format!(
+        "an administrator let all {cgroups} governed cgroups go: their processes reach whatever they want"
+    );
+    Words { verb: "DETACH", action: Action::Admin, rule: "kernel:detach".to_owned(), reason }
+}
+
 fn verb(refused: &Refused) -> &'static str {
     match refused.reason {
         Count::Protocol => "SOCKET",

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const TAG_EXAMPLES: &str = "\
-The cgroup and everything below it is governed from now on. Connections that are open already are not: restart what holds
-them. With --pid, the whole cgroup of that process is governed. It lasts until `untag` or until the cgroup is removed; to
+The cgroup and everything below it is governed from now on. Its processes stand still for a moment, and the connections that
+they have open are closed, since nobody has decided about them; what can't be closed is named. With --pid, the whole cgroup of that process is governed. It lasts until `untag` or until the cgroup is removed; to
 have it at every start, name the cgroup in the configuration (`agent.cgroups`).
 
 Examples:

@@ -48,8 +48,8 @@ pub enum KernelError {
     },
     /// The pins were left by another version, in another layout.
     #[error(
-        "`{path}` holds the kernel state of another version of the host agent: untag its agents with that version, \
-         or restart the host"
+        "`{path}` holds the kernel state of another version of the host agent: let its agents go by `interlock detach \
+         --all`, or restart the host"
     )]
     OtherSchema {
         /// The directory of the other layout.

@@ -446,9 +446,14 @@ impl fmt::Debug for Kernel {
 
 impl From<&Agent> for Known {
     fn from(agent: &Agent) -> Self {
-        let name = agent.name.get(..usize::from(agent.name_len)).unwrap_or(&agent.name);
-        Self { generation: agent.generation, name: String::from_utf8_lossy(name).into() }
+        Self { generation: agent.generation, name: name_of(agent).into() }
     }
+}
+
+/// An agent's name out of the kernel's form.
+pub(super) fn name_of(agent: &Agent) -> String {
+    let name = agent.name.get(..usize::from(agent.name_len)).unwrap_or(&agent.name);
+    String::from_utf8_lossy(name).into_owned()
 }
 
 /// The kernel's form of an agent's name; the generation is still to be set.

@@ -52,20 +52,30 @@ impl Pins {
     pub(super) fn open(directory: &Path) -> Result<Self, KernelError> {
         ensure_mounted(directory)?;
         make_directory(directory)?;
-        let fail =
-            |what| move |source: io::Error| KernelError::Pins { what, path: directory.to_owned(), source };
-        fs::set_permissions(directory, Permissions::from_mode(0o700)).map_err(fail("protect"))?;
-        let file = File::open(directory).map_err(fail("open"))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
-            nix::errno::Errno::EWOULDBLOCK => KernelError::InUse(directory.to_owned()),
-            other => fail("lock")(other.into()),
+        let protected = fs::set_permissions(directory, Permissions::from_mode(0o700));
+        protected.map_err(|source| KernelError::Pins {
+            what: "protect",
+            path: directory.to_owned(),
+            source,
         })?;
-        let pins = Self { directory: directory.to_owned(), _lock: lock };
+        let pins = Self::lock(directory)?;
         pins.refuse_other_schemas()?;
         make_directory(&pins.maps())?;
         make_directory(&pins.cgroups())?;
         make_directory(&pins.freezing())?;
         Ok(pins)
+    }
+
+    /// Takes the lock of a directory that is there, as it is.
+    pub(super) fn lock(directory: &Path) -> Result<Self, KernelError> {
+        let fail =
+            |what| move |source: io::Error| KernelError::Pins { what, path: directory.to_owned(), source };
+        let file = File::open(directory).map_err(fail("open"))?;
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+            nix::errno::Errno::EWOULDBLOCK => KernelError::InUse(directory.to_owned()),
+            other => fail("lock")(other.into()),
+        })?;
+        Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
     /// The directory of the maps.
