@@ -224,6 +224,9 @@ fn open_kernel(config: &Config) -> anyhow::Result<(Option<Arc<Kernel>>, Option<S
         },
         dns_passes: config.intercept.dns == crate::config::Dns::Direct,
         security: config.intercept.security != Enabled::Off,
+        unix_sockets: governor::unix_sockets(config)
+            .map(|(agent, name)| (agent.to_owned(), name.to_owned()))
+            .collect(),
         ..KernelOptions::default()
     };
     let kernel = Kernel::open(options)?;

@@ -53,7 +53,6 @@ impl Sessions {
     /// Serves one accepted connection to its end, in a task of its own.
     pub async fn serve(self, reactor: Handle, client: TcpStream, caller: Caller, explicit: Option<String>) {
         let live = self.live.load_full();
-        let caller = self.with_hash(caller).await;
         let recorder = record::Recorder::new(&self.host, &caller);
         let placed = place::place(&self, &live, &caller, explicit.as_deref());
         let (target, upstream) = match placed {
@@ -84,7 +83,9 @@ impl Sessions {
             }
         };
         let Some(protocol) = wire::registry::by_name(target.protocol) else { return };
-        let recorder = recorder.at(&target.name, protocol.name());
+        // After the limits: reading a program takes time.
+        let caller = self.with_hash(caller).await;
+        let recorder = record::Recorder::new(&self.host, &caller).at(&target.name, protocol.name());
         let desk = desk::Desk::new(self.clone(), recorder, caller, guard.session());
         let machine = protocol.begin(&live.options);
         let timers = self.timers.clone();
@@ -99,6 +100,11 @@ impl Sessions {
         caller.exe_hash = match self.hashes.known(file) {
             Some(hash) => hash,
             None => {
+                let _turn = self.hashes.turn().await;
+                if let Some(hash) = self.hashes.known(file) {
+                    caller.exe_hash = hash;
+                    return caller;
+                }
                 let (hashes, pid) = (Arc::clone(&self.hashes), caller.pid);
                 let computed = self.timers.spawn_blocking(move || hashes.compute(pid, file));
                 computed.await.unwrap_or_else(|_| "".into())

@@ -32,6 +32,7 @@ pub fn is_ours(ctx: &SockAddrContext, address: &Address, port: u16) -> bool {
         // SAFETY: map and socket are what the helper takes.
         !unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) }.is_null()
     })
+    .unwrap_or(false)
 }
 
 /// Whether the socket listening on `address` and `port` was made by a process of the caller's agent, in whichever of
@@ -41,6 +42,7 @@ pub fn is_same_agents(ctx: &SockAddrContext, address: &Address, port: u16, calle
     with_listening(ctx.as_ptr(), address, port, None, |socket| {
         marked(socket).is_some_and(|mark| is_same_agent(mark, caller))
     })
+    .unwrap_or(false)
 }
 
 /// Whether a connection may open with this packet: to a socket of the host agent, or of the agent of the packet's own.
@@ -48,9 +50,18 @@ pub fn is_same_agents(ctx: &SockAddrContext, address: &Address, port: u16, calle
 #[inline(always)]
 pub fn may_open(ctx: &SkBuffContext, packet: &Packet, mark: &Origin) -> bool {
     let from = Some((packet.source, packet.source_port));
+    // What is left of a connection between the same ends (TIME_WAIT) is found first and is no socket to the helper: the
+    // kernel gives the packet to who listens then.
+    let answer = opens_to(ctx, packet, from, mark);
+    answer.or_else(|| opens_to(ctx, packet, None, mark)).unwrap_or(false)
+}
+
+#[inline(always)]
+fn opens_to(ctx: &SkBuffContext, packet: &Packet, from: Option<(Address, u16)>, mark: &Origin) -> Option<bool> {
     with_listening(ctx.as_ptr(), &packet.destination, packet.destination_port, from, |socket| {
         // SAFETY: map and socket are what the helper takes.
-        let ours = unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) };
+        let ours =
+            unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) };
         if !ours.is_null() {
             return true;
         }
@@ -101,7 +112,7 @@ fn have_one_name(cgroup: u64, generation: Option<u64>, caller: &Caller) -> bool 
     true
 }
 
-/// Asks about the socket that listens on an address in the network namespace of the context's socket; false if none.
+/// Asks about the socket that listens on an address in the network namespace of the context's socket; `None` if nobody does.
 #[inline(always)]
 fn with_listening(
     ctx: *mut c_void,
@@ -109,7 +120,7 @@ fn with_listening(
     port: u16,
     from: Option<(Address, u16)>,
     ask: impl FnOnce(*mut c_void) -> bool,
-) -> bool {
+) -> Option<bool> {
     // SAFETY: a union of plain integers.
     let mut tuple: bpf_sock_tuple = unsafe { zeroed() };
     let size = if address.is_mapped() {
@@ -133,10 +144,10 @@ fn with_listening(
     unsafe {
         let found = bpf_sk_lookup_tcp(ctx, &raw mut tuple, size as u32, CURRENT_NETNS, 0);
         if found.is_null() {
-            return false;
+            return None;
         }
         let answer = ask(found.cast());
         bpf_sk_release(found.cast());
-        answer
+        Some(answer)
     }
 }

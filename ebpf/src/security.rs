@@ -3,9 +3,11 @@
 //! see what the hooks of a cgroup do not: other kinds of sockets, Unix sockets, descriptors that somebody else made, and
 //! ways out of the cgroup.
 mod bpf;
+mod cgroup_clone;
 mod cgroup_file;
 mod descriptor;
 mod family;
+mod mounts;
 mod namespace;
 mod trace;
 mod unix;
@@ -13,6 +15,7 @@ mod unix;
 use crate::{
     caller::{Caller, caller},
     counts::count,
+    listener::is_same_agent_by_id,
     maps::LAYOUT,
     refusals::{Attempt, tell},
 };
@@ -34,6 +37,7 @@ fn governed(decide: impl FnOnce(&Caller) -> Result<(), Count>, attempt: Attempt<
     }
 }
 
+/// Counts and tells; the caller gets EPERM.
 #[inline(always)]
 fn refuse(reason: Count, attempt: Attempt<'_>) -> i32 {
     count(reason);
@@ -45,6 +49,32 @@ fn refuse(reason: Count, attempt: Attempt<'_>) -> i32 {
 #[inline(always)]
 fn layout() -> Option<&'static Layout> {
     LAYOUT.get(0)
+}
+
+/// How far below the governed cgroup something may be.
+const LEVELS: u32 = 16;
+
+/// Whether a node of the cgroup hierarchy is the caller's governed cgroup, another of the same agent, or below the former.
+/// `None` if that can't be told.
+#[inline(always)]
+fn belongs(node: u64, caller: &Caller) -> Option<bool> {
+    let layout = layout()?;
+    let mut node = node;
+    if is_same_agent_by_id(read(node, layout.node_id)?, caller) {
+        return Some(true);
+    }
+    let mut level = 0;
+    while level < LEVELS {
+        level += 1;
+        node = read(node, layout.node_parent)?;
+        if node == 0 {
+            return Some(false);
+        }
+        if read::<u64>(node, layout.node_id)? == caller.cgroup {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// Reads a value that lies `offset` bytes behind an address of the kernel; a bad address reads as `None`.

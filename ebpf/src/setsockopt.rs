@@ -70,8 +70,8 @@ fn is_refused(level: i32, name: i32) -> bool {
             3 | 4 | 7 | 15 | 16 | 17 | 19
             // IP_MULTICAST_IF, IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_MSFILTER, MCAST_JOIN_GROUP
             | 32 | 35 | 39 | 41 | 42
-            // MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER, IP_UNICAST_IF
-            | 46 | 48 | 50
+            // MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER, IP_UNICAST_IF, IPT_SO_SET_REPLACE and _ADD_COUNTERS
+            | 46 | 48 | 50 | 64 | 65
         ),
         SOL_IPV6 => matches!(
             name,
@@ -79,8 +79,8 @@ fn is_refused(level: i32, name: i32) -> bool {
             2 | 3 | 4 | 5 | 6 | 17
             // IPV6_ADD_MEMBERSHIP, IPV6_JOIN_ANYCAST, IPV6_IPSEC_POLICY, IPV6_XFRM_POLICY, IPV6_HDRINCL
             | 20 | 27 | 34 | 35 | 36
-            // MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER
-            | 42 | 46 | 48
+            // MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER, IP6T_SO_SET_REPLACE and _ADD_COUNTERS
+            | 42 | 46 | 48 | 64 | 65
             // IPV6_PKTINFO, IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_RTHDR (source routing), IPV6_DSTOPTS
             | 50 | 54 | 55 | 57 | 59
             // IPV6_TRANSPARENT, IPV6_UNICAST_IF, IPV6_FREEBIND

@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
     ebpf::build()?;
     let binaries = parts::build()?;
     let kernel = parts::kernel()?;
-    let image = image::make(&binaries, &kernel, &options.filters)?;
+    let image = image::make(&binaries, &kernel, &options.filters, &options.lsm)?;
     say::step(&format!("Linux {} in an emulated machine", kernel.release));
     boot(&kernel.image, &image, &options.lsm)
 }

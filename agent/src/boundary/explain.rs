@@ -20,8 +20,11 @@ pub struct Words {
 /// Puts a refusal into words.
 pub fn explain(refused: &Refused) -> Words {
     let verb = verb(refused);
-    let action =
-        if matches!(verb, "OPEN" | "BPF" | "PTRACE" | "UNSHARE") { Action::Admin } else { Action::Connect };
+    let action = if matches!(verb, "OPEN" | "BPF" | "PTRACE" | "UNSHARE" | "MOUNT") {
+        Action::Admin
+    } else {
+        Action::Connect
+    };
     let rule = format!("kernel:{}", refused.reason.name().trim_start_matches("denied_"));
     Words { verb, action, rule, reason: reason(refused) }
 }
@@ -58,6 +61,7 @@ fn verb(refused: &Refused) -> &'static str {
         Count::Trace => "PTRACE",
         Count::UserNamespace => "UNSHARE",
         Count::Descriptor => "RECEIVE",
+        Count::Mount => "MOUNT",
         _ => "CONNECT",
     }
 }
@@ -115,7 +119,8 @@ fn reason(refused: &Refused) -> String {
         | Count::Trace
         | Count::UserNamespace
         | Count::CgroupFile
-        | Count::Descriptor => security_reason(refused),
+        | Count::Descriptor
+        | Count::Mount => security_reason(refused),
         // These are no refusals that are told.
         Count::Redirected | Count::DnsPassed | Count::FlowsFull | Count::Local | Count::RefusalsLost => {
             refused.reason.name().to_owned()
@@ -137,7 +142,10 @@ fn security_reason(refused: &Refused) -> String {
             refused.name
         ),
         Count::Bpf => {
-            format!("bpf command {}: governed processes leave the kernel's programs alone", refused.detail[0])
+            format!(
+                "bpf command {}, or a pin: governed processes leave the kernel's programs alone",
+                refused.detail[0]
+            )
         }
         Count::Trace => {
             "a process of another agent or of the host was to be traced, or its open files taken".to_owned()
@@ -152,6 +160,7 @@ fn security_reason(refused: &Refused) -> String {
                               cgroup run for it"
                 .to_owned()
         }
+        Count::Mount => "file systems are mounted and unmounted outside of governed cgroups".to_owned(),
         _ => refused.reason.name().to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Context, output};
 use crate::boundary::let_go as words;
+use crate::cgroup::Hierarchy;
 use crate::config::Config;
 use crate::control::RunLock;
 use crate::identity::Caller;
@@ -52,6 +53,7 @@ pub fn run(args: DetachArgs, context: &Context) -> anyhow::Result<ExitCode> {
         cgroup_base: Path::new("/").join(&config.intercept.cgroup_base),
     };
     let governed = pinned(&paths)?;
+    refuse_agents(&governed)?;
     if governed.is_empty() {
         let_go(&paths)?;
         output::print("nothing is governed; pins are removed\n")?;
@@ -70,6 +72,14 @@ pub fn run(args: DetachArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let_go(&paths)?;
     output::print(&format!("{} let go\n", governed.len()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Not from within: an agent that is root would let itself go.
+fn refuse_agents(governed: &[Pinned]) -> anyhow::Result<()> {
+    let own = Hierarchy::find()?.own()?.name();
+    let inside = governed.iter().filter_map(|one| one.path.as_ref()).any(|path| own.starts_with(path));
+    ensure!(!inside, "you are in a governed cgroup; agents may not let themselves go");
+    Ok(())
 }
 
 fn list(governed: &[Pinned]) -> String {

@@ -14,7 +14,7 @@ use crate::control::message::{Prepare, Prepared};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, getsockname};
-use nix::unistd::{Uid, User, geteuid, getuid, initgroups, setgid, setuid};
+use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist, getuid, setgid, setgroups, setuid};
 use std::ffi::{CString, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -64,14 +64,16 @@ pub struct ExecArgs {
 pub fn run(args: ExecArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let Some((program, arguments)) = args.command.split_first() else { bail!("there is no command to run") };
     let user = args.user.as_deref().map(find_user).transpose()?;
+    // Looked up while this may still ask whoever knows: services of names are local sockets of others.
+    let groups = user.as_ref().map(groups_of).transpose()?;
     let mut daemon = context.daemon()?;
     let prepared = daemon.prepare(Prepare { agent: args.agent, task: args.task })?;
     enter(&prepared)?;
     sys::close_on_exec_from(3).context("open files can't be left behind")?;
     refuse_sockets()?;
     confine(&args.allow, args.allow_new_privileges)?;
-    if let Some(user) = &user {
-        become_user(user)?;
+    if let (Some(user), Some(groups)) = (&user, &groups) {
+        become_user(user, groups)?;
     } else if geteuid().is_root() {
         eprintln!(
             "interlock: the command runs as root and could leave its cgroup; give it a user with --user"
@@ -134,11 +136,17 @@ fn find_user(name: &str) -> anyhow::Result<User> {
         .with_context(|| format!("there is no user `{name}` on this host"))
 }
 
-/// Gives up this user for good.
-fn become_user(user: &User) -> anyhow::Result<()> {
+/// The groups of a user.
+fn groups_of(user: &User) -> anyhow::Result<Vec<Gid>> {
     let name = CString::new(user.name.as_str())?;
+    getgrouplist(&name, user.gid)
+        .with_context(|| format!("the groups of user `{}` can't be looked up", user.name))
+}
+
+/// Gives up this user for good.
+fn become_user(user: &User, groups: &[Gid]) -> anyhow::Result<()> {
     let cannot = || format!("can't become user `{}`; run this as root", user.name);
-    initgroups(&name, user.gid).with_context(cannot)?;
+    setgroups(groups).with_context(cannot)?;
     setgid(user.gid).with_context(cannot)?;
     setuid(user.uid).with_context(cannot)?;
     ensure!(

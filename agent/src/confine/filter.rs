@@ -78,8 +78,8 @@ const TERMINAL_INPUT: [u64; 2] = [0x5412, 0x541c];
 /// From this number on, x86-64's system calls are those of x32, which the filters would not know by these numbers.
 const X32: u32 = 0x4000_0000;
 
-/// The filters, each to be installed. What they refuse fails with EPERM, but for `clone3`: that fails with ENOSYS, so that
-/// the C library goes back to `clone`, whose flags a filter can read.
+/// The filters, each to be installed. What they refuse fails with EPERM, but for sockets, and for `clone3`: that fails with
+/// ENOSYS, so that the C library goes back to `clone`, whose flags a filter can read.
 ///
 /// # Errors
 /// This architecture is none that seccompiler knows.
@@ -101,29 +101,35 @@ pub fn filters(needs: &[Need]) -> Result<Vec<BpfProgram>, seccompiler::BackendEr
             refused.insert(call, NAMESPACE_FLAGS.into_iter().map(has_flag).collect::<Result<_, _>>()?);
         }
     }
-    refused.insert(libc::SYS_socket, sockets()?);
     refused.insert(
         libc::SYS_ioctl,
         TERMINAL_INPUT.into_iter().map(|request| is(1, request)).collect::<Result<_, _>>()?,
     );
     refused.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![is_not(0, libc::AF_UNIX)?])?]);
     let clone3 = BTreeMap::from([(libc::SYS_clone3, vec![])]);
-    Ok(vec![other_numbers(), translate(clone3, libc::ENOSYS)?, translate(refused, libc::EPERM)?])
+    let (families, netlink) = sockets()?;
+    Ok(vec![
+        other_numbers(),
+        translate(clone3, libc::ENOSYS)?,
+        translate(BTreeMap::from([(libc::SYS_socket, families)]), libc::EAFNOSUPPORT)?,
+        translate(BTreeMap::from([(libc::SYS_socket, netlink)]), libc::EPROTONOSUPPORT)?,
+        translate(refused, libc::EPERM)?,
+    ])
 }
 
 /// A list of what may be: a family that is new in some kernel is refused. Of netlink, only routing information, which
-/// programs read at their start to learn the host's addresses.
-fn sockets() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+/// programs read at their start to learn the host's addresses. Both are refused as by a kernel that lacks them: programs
+/// go on then.
+fn sockets() -> Result<(Vec<SeccompRule>, Vec<SeccompRule>), seccompiler::BackendError> {
     let other = FAMILIES.into_iter().map(|family| is_not(0, family)).collect::<Result<_, _>>()?;
     let netlink =
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number(libc::AF_NETLINK))?;
     let packet =
         SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(TYPE_BITS), SOCK_PACKET)?;
-    Ok(vec![
-        SeccompRule::new(other)?,
-        SeccompRule::new(vec![netlink, is_not(2, libc::NETLINK_ROUTE)?])?,
-        SeccompRule::new(vec![packet])?,
-    ])
+    Ok((
+        vec![SeccompRule::new(other)?, SeccompRule::new(vec![packet])?],
+        vec![SeccompRule::new(vec![netlink, is_not(2, libc::NETLINK_ROUTE)?])?],
+    ))
 }
 
 fn is(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {

@@ -5,24 +5,38 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+/// How many are read at a time: a process can change its program all the time, and others wait for this too.
+const AT_A_TIME: usize = 2;
 /// How many are remembered; then all are forgotten.
 const FILES_MAX: usize = 1_024;
 /// Larger files are not read: a program of that size would keep its connection waiting.
-const BYTES_MAX: u64 = 512 << 20;
+const BYTES_MAX: u64 = 256 << 20;
 
 /// Remembers what was computed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hashes {
     known: Mutex<HashMap<FileId, Arc<str>>>,
+    turns: Semaphore,
+}
+
+impl Default for Hashes {
+    fn default() -> Self {
+        Self { known: Mutex::default(), turns: Semaphore::new(AT_A_TIME) }
+    }
 }
 
 impl Hashes {
     /// The hash of a file in this state, if it was computed.
     pub fn known(&self, file: FileId) -> Option<Arc<str>> {
         self.lock().get(&file).cloned()
+    }
+
+    /// Waits for a turn to compute one.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
     /// Reads a process's program and computes its hash: some milliseconds for each 10 MB. Empty if it is not the file in
@@ -33,7 +47,8 @@ impl Hashes {
         if known.len() >= FILES_MAX {
             known.clear();
         }
-        if !hash.is_empty() {
+        // Of a file that has just changed, another change within one tick of the clock would not show.
+        if !hash.is_empty() && !file.is_fresh() {
             known.insert(file, Arc::clone(&hash));
         }
         hash
@@ -47,8 +62,8 @@ impl Hashes {
 /// What is opened is the running program itself, whatever its path leads to by now.
 fn digest(pid: u32, expected: FileId) -> io::Result<String> {
     let mut file = File::open(format!("/proc/{pid}/exe"))?;
-    let metadata = file.metadata()?;
-    if (metadata.dev(), metadata.ino()) != (expected.device, expected.inode) || metadata.len() > BYTES_MAX {
+    let is_unchanged = |file: &File| Ok::<_, io::Error>(FileId::of(&file.metadata()?) == expected);
+    if !is_unchanged(&file)? || file.metadata()?.len() > BYTES_MAX {
         return Ok(String::new());
     }
     let mut hasher = Sha256::new();
@@ -58,6 +73,10 @@ fn digest(pid: u32, expected: FileId) -> io::Result<String> {
             0 => break,
             bytes => hasher.update(buffer.get(..bytes).unwrap_or_default()),
         }
+    }
+    // Written to while it was read: what was read is nobody's.
+    if !is_unchanged(&file)? {
+        return Ok(String::new());
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -78,7 +97,9 @@ mod tests {
         let output = std::process::Command::new("sha256sum").arg(std::env::current_exe().unwrap()).output();
         let expected = String::from_utf8(output.unwrap().stdout).unwrap();
         assert_eq!(*hash, *expected.split(' ').next().unwrap());
-        assert_eq!(hashes.known(file), Some(hash));
+        // A program that was built this very moment is read again each time.
+        let remembered = (!file.is_fresh()).then_some(hash);
+        assert_eq!(hashes.known(file), remembered);
         let other = Process::look_up(std::os::unix::process::parent_id(), 0).file.unwrap();
         assert_eq!(*hashes.compute(pid, other), *"", "another program than was seen");
     }

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// Bytes of a command line that are kept.
 const ARGV_BYTES_MAX: usize = 512;
@@ -43,6 +44,22 @@ pub struct FileId {
     changed: (i64, i64),
 }
 
+impl FileId {
+    /// Of a file as it is now.
+    pub(super) fn of(file: &fs::Metadata) -> Self {
+        let changed = (file.ctime(), file.ctime_nsec());
+        Self { device: file.dev(), inode: file.ino(), size: file.size(), changed }
+    }
+
+    /// Whether it changed within the last seconds, or in the future.
+    pub(super) fn is_fresh(&self) -> bool {
+        const SECONDS: u64 = 2;
+        let changed = Duration::from_secs(u64::try_from(self.changed.0).unwrap_or(0));
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        now.checked_sub(changed).is_none_or(|age| age.as_secs() < SECONDS)
+    }
+}
+
 impl Process {
     /// Looks a process up. `called_at` is when it made its call, in ns since boot by the kernel's monotonic clock; 0 takes
     /// whoever has the number now.
@@ -55,12 +72,7 @@ impl Process {
         let path = fs::read_link(&exe).map(|path| path.display().to_string()).unwrap_or_default();
         let found = Self {
             exe: path.into(),
-            file: fs::metadata(&exe).ok().map(|file| FileId {
-                device: file.dev(),
-                inode: file.ino(),
-                size: file.size(),
-                changed: (file.ctime(), file.ctime_nsec()),
-            }),
+            file: fs::metadata(&exe).ok().map(|file| FileId::of(&file)),
             argv: argv(pid).into(),
             parents: parents(&stat).into(),
             login_uid: login_uid(pid),
@@ -118,9 +130,29 @@ fn asleep() -> u64 {
 fn argv(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let near = bytes.get(..bytes.len().min(ARGV_BYTES_MAX)).unwrap_or_default();
-    let text = String::from_utf8_lossy(near).replace(|c: char| c.is_control(), " ");
+    let text = without_passwords(&String::from_utf8_lossy(near).replace(|c: char| c.is_control(), " "));
     let cut = if bytes.len() > ARGV_BYTES_MAX { "…" } else { "" };
     format!("{}{cut}", text.trim_end())
+}
+
+/// A password in an address (`scheme://user:password@host`) is everybody's who sees the process, but not every row's.
+fn without_passwords(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        out.push_str(before);
+        out.push_str("://");
+        let word = after.split(' ').next().unwrap_or_default();
+        rest = after;
+        if let Some((login, _)) = word.rsplit_once('@')
+            && let Some((user, password)) = login.split_once(':')
+        {
+            out.push_str(user);
+            out.push_str(":***");
+            rest = after.get(user.len() + 1 + password.len()..).unwrap_or_default();
+        }
+    }
+    out + rest
 }
 
 fn parents(of: &Stat) -> String {
@@ -161,6 +193,20 @@ mod tests {
         assert_ne!(Process::look_up(pid, started + SECOND), Process::default());
         assert_eq!(Process::look_up(pid, started - SECOND), Process::default());
         assert_eq!(Process::look_up(u32::MAX, 0), Process::default());
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_left_out() {
+        for (text, expected) in [
+            ("psql postgresql://app:se:cr@et@db/shop -X", "psql postgresql://app:***@db/shop -X"),
+            ("curl http://a:b@h/ https://c:d@h", "curl http://a:***@h/ https://c:***@h"),
+            ("curl http://h:80/a@b", "curl http://h:***@b"),
+            ("curl http://user@h", "curl http://user@h"),
+            ("://", "://"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(without_passwords(text), expected);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     object::{available, object},
     options::{KernelOptions, Listeners},
     origin::Origin,
-    pins::Pins,
+    pins::{self, Pins},
     placement,
     programs::Programs,
     refused::{Refusals, Refused, boot_time},
@@ -111,7 +111,10 @@ impl Kernel {
         let mut maps = Maps::take(&mut ebpf)?;
         maps.allow_unix(&unix::allowed(options.unix_sockets.iter().map(|(a, b)| (a.as_str(), b.as_str()))))?;
         let security = match (options.security, security::possible()) {
-            (false, _) => Security::absent("switched off in the configuration"),
+            (false, _) => {
+                pins::remove_tree(&pins.security())?;
+                Security::absent("switched off in the configuration")
+            }
             (true, Err(why)) => Security::absent(why),
             (true, Ok(layout)) => {
                 maps.lay_out(layout)?;

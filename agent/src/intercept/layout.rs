@@ -54,7 +54,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, String> {
         super_magic: at("super_block", "s_magic")?,
         sock_family: at("sock_common", "skc_family")?,
         sock_cgroup: at("sock", "sk_cgrp_data")?,
-        reserved: 0,
+        dentry_super: at("dentry", "d_sb")?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Lets everything go: for good, and whatever version has pinned it.
 use super::{
-    error::KernelError,
-    links,
+    error::{KernelError, Unavailable},
+    frozen, links,
     maps::entries,
     pins::{self, Paths, Pins},
 };
@@ -54,9 +54,7 @@ pub fn let_go(paths: &Paths) -> Result<(), KernelError> {
     for directory in pins::list(&paths.bpffs)? {
         match directory.file_name().and_then(|name| name.to_str()) {
             Some("freezing") => {
-                for note in pins::list(&directory)? {
-                    pins::remove(&note, |path| fs::remove_dir(path))?;
-                }
+                frozen::thaw_left(&pins, &Hierarchy::find().map_err(Unavailable::from)?)?;
                 pins::remove(&directory, |path| fs::remove_dir(path))?;
             }
             _ => pins::remove_tree(&directory)?,

@@ -29,7 +29,7 @@ const fn hook(program: &'static str, name: &'static str) -> Hook {
 }
 
 /// First what marks, then what asks for marks.
-const HOOKS: [Hook; 9] = [
+const HOOKS: [Hook; 16] = [
     hook("lsm_socket_post_create", "socket_post_create"),
     hook("lsm_socket_create", "socket_create"),
     hook("lsm_unix_stream_connect", "unix_stream_connect"),
@@ -38,6 +38,13 @@ const HOOKS: [Hook; 9] = [
     hook("lsm_file_open", "file_open"),
     hook("lsm_ptrace_access_check", "ptrace_access_check"),
     hook("lsm_bpf", "bpf"),
+    hook("lsm_task_alloc", "task_alloc"),
+    hook("lsm_inode_unlink", "inode_unlink"),
+    hook("lsm_inode_rmdir", "inode_rmdir"),
+    hook("lsm_inode_rename", "inode_rename"),
+    hook("lsm_sb_mount", "sb_mount"),
+    hook("lsm_sb_umount", "sb_umount"),
+    hook("lsm_move_mount", "move_mount"),
     Hook { program: "lsm_userns_create", name: "userns_create", since: Some("6.1") },
 ];
 

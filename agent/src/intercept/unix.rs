@@ -2,7 +2,8 @@
 use interlock_common::{UNIX_NAME_BYTES_MAX, UnixName};
 
 /// Where every service writes its log and tells its manager that it is ready. No answer comes back from there.
-const ALWAYS: [&str; 4] = [
+const ALWAYS: [&str; 5] = [
+    "/dev/log",
     "/run/systemd/journal/dev-log",
     "/run/systemd/journal/socket",
     "/run/systemd/journal/stdout",

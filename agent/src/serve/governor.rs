@@ -353,7 +353,7 @@ impl Governor {
 }
 
 /// Pairs of an agent and a Unix socket that it may connect to.
-fn unix_sockets(config: &Config) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn unix_sockets(config: &Config) -> impl Iterator<Item = (&str, &str)> {
     config
         .agents
         .iter()

@@ -67,6 +67,8 @@ impl Refusals {
         let mut first = Vec::new();
         let at = now.unwrap_or_else(Instant::now);
         self.kernel.take_refused(|refused| {
+            // Before they are compared: a cgroup below the governed one is not another.
+            let refused = self.governor.attribute(&refused).into_owned();
             if self.merger.take(&refused, at) {
                 first.push(refused);
             }
@@ -85,11 +87,10 @@ impl Refusals {
     }
 
     fn record(&self, refused: &Refused, more: &str) {
-        let refused = self.governor.attribute(refused);
         let (cgroup, task) = self.governor.describe(refused.cgroup_id.0);
-        let mut words = explain(&refused);
+        let mut words = explain(refused);
         words.reason.push_str(more);
-        self.sessions.refuse(&Caller::refused(&refused, cgroup, task), words, refused.time);
+        self.sessions.refuse(&Caller::refused(refused, cgroup, task), words, refused.time);
     }
 }
 

@@ -59,11 +59,13 @@ pub enum Count {
     CgroupFile = 24,
     /// An IPv4 or IPv6 socket that somebody else made, handed over by a Unix socket.
     Descriptor = 25,
+    /// Mounting or unmounting: networks can be mounted, and what holds the boundary unmounted.
+    Mount = 26,
 }
 
 impl Count {
     /// How many counters there are.
-    pub const LEN: usize = 26;
+    pub const LEN: usize = 27;
 
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; Self::LEN] = [
@@ -93,6 +95,7 @@ impl Count {
         Self::UserNamespace,
         Self::CgroupFile,
         Self::Descriptor,
+        Self::Mount,
     ];
 
     /// The counter of a number; `None` if there is none of this number.
@@ -129,6 +132,7 @@ impl Count {
             Self::UserNamespace => "denied_user_namespace",
             Self::CgroupFile => "denied_cgroup_file",
             Self::Descriptor => "denied_descriptor",
+            Self::Mount => "denied_mount",
         }
     }
 }

@@ -174,8 +174,8 @@ pub struct Layout {
     pub sock_family: u32,
     /// `sock.sk_cgrp_data`, which starts with a pointer to the cgroup
     pub sock_cgroup: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// `dentry.d_sb`
+    pub dentry_super: u32,
 }
 
 /// The one element of `CONFIG`.

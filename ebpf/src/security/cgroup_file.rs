@@ -1,6 +1,6 @@
 //! Files of the cgroup hierarchy, opened for writing: below the governed cgroup only. A process that could write its number
 //! into another cgroup's `cgroup.procs` would leave.
-use super::{governed, layout, read};
+use super::{belongs, governed, layout, read};
 use crate::{caller::Caller, refusals::Attempt};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 use interlock_common::Count;
@@ -9,8 +9,6 @@ use interlock_common::Count;
 const CGROUP2: u64 = 0x6367_7270;
 /// `FMODE_WRITE`.
 const WRITE: u32 = 2;
-/// How far below the governed cgroup a file may be.
-const LEVELS: u32 = 16;
 
 #[lsm(hook = "file_open")]
 pub fn lsm_file_open(ctx: LsmContext) -> i32 {
@@ -18,7 +16,7 @@ pub fn lsm_file_open(ctx: LsmContext) -> i32 {
     // Cheap questions first: this hook runs for every file that anybody opens.
     let Some(inode) = cgroup_inode(file) else { return 0 };
     governed(
-        |caller| match is_below(inode, caller) {
+        |caller| match is_theirs(inode, caller) {
             Some(true) => Ok(()),
             _ => Err(Count::CgroupFile),
         },
@@ -40,22 +38,14 @@ fn cgroup_inode(file: u64) -> Option<u64> {
     (magic == CGROUP2).then_some(inode)
 }
 
-/// Whether it is a file of the caller's governed cgroup or of one below it. `None` if that can't be told.
+/// Whether it is a file of a cgroup of the caller's. `None` if that can't be told.
 #[inline(always)]
-fn is_below(inode: u64, caller: &Caller) -> Option<bool> {
+fn is_theirs(inode: u64, caller: &Caller) -> Option<bool> {
     let layout = layout()?;
-    // A file's node, then its cgroup's, then those above.
-    let mut node: u64 = read(inode, layout.inode_private)?;
-    let mut level = 0;
-    while level < LEVELS {
-        level += 1;
-        node = read(node, layout.node_parent)?;
-        if node == 0 {
-            return Some(false);
-        }
-        if read::<u64>(node, layout.node_id)? == caller.cgroup {
-            return Some(true);
-        }
+    let file: u64 = read(inode, layout.inode_private)?;
+    let cgroup: u64 = read(file, layout.node_parent)?;
+    if cgroup == 0 {
+        return Some(false);
     }
-    Some(false)
+    belongs(cgroup, caller)
 }

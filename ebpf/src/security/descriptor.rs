@@ -1,8 +1,8 @@
 //! Descriptors handed over by Unix sockets: no IPv4 or IPv6 socket that another than the agent has made, since the hooks of
 //! its maker's cgroup run for it, not ours.
-use super::{governed, layout, read};
-use crate::{caller::Caller, listener::is_same_agent_by_id, refusals::Attempt};
-use aya_ebpf::{helpers::bpf_get_current_cgroup_id, macros::lsm, programs::LsmContext};
+use super::{belongs, governed, layout, read};
+use crate::{caller::Caller, refusals::Attempt};
+use aya_ebpf::{macros::lsm, programs::LsmContext};
 use interlock_common::{Count, SOCKET_SK_OFFSET};
 
 /// `S_IFMT` and `S_IFSOCK`.
@@ -40,9 +40,5 @@ fn is_foreign(file: u64, caller: &Caller) -> Option<bool> {
         return Some(false);
     }
     let cgroup: u64 = read(sock, layout.sock_cgroup)?;
-    let node: u64 = read(cgroup, layout.cgroup_node)?;
-    let maker: u64 = read(node, layout.node_id)?;
-    // SAFETY: no arguments; never fails.
-    let own = unsafe { bpf_get_current_cgroup_id() };
-    Some(maker != own && !is_same_agent_by_id(maker, caller))
+    belongs(read(cgroup, layout.cgroup_node)?, caller).map(|theirs| !theirs)
 }

@@ -1,7 +1,7 @@
 //! `ptrace(2)`, `process_vm_writev(2)`, `pidfd_getfd(2)`, writing to `/proc/PID/mem`: of the agent's own processes only.
-use super::{governed, layout, read};
-use crate::{listener::is_same_agent_by_id, refusals::Attempt};
-use aya_ebpf::{helpers::bpf_get_current_cgroup_id, macros::lsm, programs::LsmContext};
+use super::{belongs, governed, layout, read};
+use crate::refusals::Attempt;
+use aya_ebpf::{macros::lsm, programs::LsmContext};
 use interlock_common::Count;
 
 /// `PTRACE_MODE_ATTACH`. Reading, such as the list of a process's files, passes.
@@ -15,24 +15,20 @@ pub fn lsm_ptrace_access_check(ctx: LsmContext) -> i32 {
     }
     governed(
         |caller| {
-            let cgroup = cgroup_of(child).ok_or(Count::Trace)?;
-            // SAFETY: no arguments; never fails.
-            let own = unsafe { bpf_get_current_cgroup_id() };
-            match cgroup == own || is_same_agent_by_id(cgroup, caller) {
-                true => Ok(()),
-                false => Err(Count::Trace),
+            match cgroup_of(child).and_then(|cgroup| belongs(cgroup, caller)) {
+                Some(true) => Ok(()),
+                _ => Err(Count::Trace),
             }
         },
         Attempt { detail: [mode, 0], ..Attempt::default() },
     )
 }
 
-/// Id of the cgroup that a task is in.
+/// The node of the cgroup that a task is in.
 #[inline(always)]
 fn cgroup_of(task: u64) -> Option<u64> {
     let layout = layout()?;
     let set: u64 = read(task, layout.task_cgroups)?;
     let cgroup: u64 = read(set, layout.css_set_cgroup)?;
-    let node: u64 = read(cgroup, layout.cgroup_node)?;
-    read(node, layout.node_id)
+    read(cgroup, layout.cgroup_node)
 }

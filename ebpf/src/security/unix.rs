@@ -53,8 +53,12 @@ fn mark(socket: *const c_void, caller: &Caller) -> bool {
         // SAFETY: no arguments; never fails.
         time: unsafe { bpf_ktime_get_ns() },
     };
+    let sock = sock_of(socket);
+    if sock.is_null() {
+        return false; // Newer kernels make the verifier ask.
+    }
     // SAFETY: map, socket and first value are what the helper takes.
-    !unsafe { bpf_sk_storage_get(sockets(), sock_of(socket), (&raw mut made).cast(), 1) }.is_null()
+    !unsafe { bpf_sk_storage_get(sockets(), sock, (&raw mut made).cast(), 1) }.is_null()
 }
 
 /// `socket->sk`, as a pointer that the verifier knows the type of.
@@ -75,7 +79,11 @@ pub fn lsm_unix_stream_connect(ctx: LsmContext) -> i32 {
 #[lsm(hook = "unix_may_send")]
 pub fn lsm_unix_may_send(ctx: LsmContext) -> i32 {
     let other: *const c_void = ctx.arg(1);
-    reach(sock_of(other))
+    let other = sock_of(other);
+    if other.is_null() {
+        return 0; // Nobody is there to be reached.
+    }
+    reach(other)
 }
 
 #[inline(always)]
@@ -118,6 +126,14 @@ fn read_name(sock: u64, name: &mut UnixName) -> Option<()> {
         }
     }
     .ok()?;
+    // An abstract name does not end: what lies behind it in memory was read too.
+    let mut at = 0;
+    while at < UNIX_NAME_BYTES_MAX {
+        if at as u32 >= length {
+            name.name[at] = 0;
+        }
+        at += 1;
+    }
     name.name_len = length;
     Some(())
 }

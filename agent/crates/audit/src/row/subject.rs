@@ -128,7 +128,7 @@ impl Default for SubjectFields {
             database: no_text(),
             cgroup_id: 0,
             thread: 0,
-            login_uid: 0,
+            login_uid: u32::MAX,
             exe_hash: no_text(),
             exe_inode: 0,
             argv: no_text(),

@@ -12,8 +12,9 @@ fn columns() -> Vec<(String, String)> {
             let Some((name, rest)) = line.strip_prefix('`').and_then(|line| line.split_once("` ")) else {
                 continue;
             };
-            let kind =
-                rest.split(" CODEC").next().unwrap_or_default().split(" AFTER").next().unwrap_or_default();
+            let kind = [" CODEC", " AFTER", " DEFAULT"]
+                .iter()
+                .fold(rest, |rest, end| rest.split(end).next().unwrap_or_default());
             columns.push((name.to_owned(), kind.to_owned()));
         }
     }
