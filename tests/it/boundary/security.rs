@@ -19,7 +19,7 @@ fn scene(test: &str) -> Option<Scene> {
     if !can_run(test) {
         return None;
     }
-    let scene = Scene::new();
+    let scene = Scene::hooked();
     match &scene.kernel().security().missing {
         None => Some(scene),
         Some(why) => {

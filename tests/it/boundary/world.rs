@@ -138,7 +138,7 @@ impl World {
     /// A kernel side that listens in the agents' namespace.
     pub fn scene(&self) -> Scene {
         Scene::listening(
-            |_| {},
+            |options| options.security = true,
             || {
                 self.agents.inside(|| {
                     (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").unwrap())

@@ -99,8 +99,14 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// Without the security hooks, which take their time to load where a processor is emulated.
     pub fn new() -> Self {
         Self::with(|_| {})
+    }
+
+    /// With the security hooks, where the kernel has them.
+    pub fn hooked() -> Self {
+        Self::with(|options| options.security = true)
     }
 
     pub fn with(change: impl FnOnce(&mut KernelOptions)) -> Self {
@@ -118,8 +124,8 @@ impl Scene {
         let number = number();
         let name = format!("interlock-test-{}-{number}", std::process::id());
         let paths = Paths { bpffs: PathBuf::from("/sys/fs/bpf").join(name), ..Paths::default() };
-        let mut options =
-            KernelOptions { paths, placement: Placement::Given(own), ..KernelOptions::default() };
+        let placement = Placement::Given(own);
+        let mut options = KernelOptions { paths, placement, security: false, ..KernelOptions::default() };
         change(&mut options);
         let kernel = Kernel::open(options.clone()).unwrap_or_else(|error| panic!("{error}"));
         let base = base().child(&format!("scene-{number}")).unwrap();
