@@ -13,7 +13,7 @@ use crate::{cmd, ebpf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use xtask::say;
@@ -32,6 +32,12 @@ pub struct Options {
     /// No set-up: for a machine that is set up, between two saves.
     #[arg(long)]
     quick: bool,
+    /// Another kernel: a folder that a Debian kernel package and busybox-static were unpacked into.
+    #[arg(long, value_name = "DIR")]
+    kernel: Option<PathBuf>,
+    /// The processor that is emulated. Newer kernels do not run on every one that QEMU 7.2 makes up.
+    #[arg(long, value_name = "MODEL", default_value = "max")]
+    cpu: String,
     /// The kernel's list of security modules; without `bpf` in it, what a host without BPF LSM has.
     #[arg(long, default_value = "lockdown,capability,landlock,yama,bpf")]
     lsm: String,
@@ -42,6 +48,8 @@ impl Default for Options {
         Self {
             filters: ["kernel::", "boundary::"].map(str::to_owned).to_vec(),
             quick: true,
+            kernel: None,
+            cpu: "max".to_owned(),
             lsm: "lockdown,capability,landlock,yama,bpf".to_owned(),
         }
     }
@@ -70,22 +78,25 @@ pub fn run(options: &Options) -> Result<()> {
     }
     ebpf::build()?;
     let binaries = parts::build()?;
-    let kernel = parts::kernel()?;
+    let kernel = match &options.kernel {
+        Some(unpacked) => parts::unpacked(unpacked)?,
+        None => parts::kernel()?,
+    };
     let image = image::make(&binaries, &kernel, &options.filters, &options.lsm)?;
     say::step(&format!("Linux {} in an emulated machine", kernel.release));
-    boot(&kernel.image, &image, &options.lsm)
+    boot(&kernel.image, &image, options)
 }
 
-fn boot(kernel: &Path, image: &Path, lsm: &str) -> Result<()> {
+fn boot(kernel: &Path, image: &Path, options: &Options) -> Result<()> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(4).to_string();
     let mut machine = Command::new("qemu-system-x86_64");
-    machine.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", &processors, "-m", "2G"]);
+    machine.args(["-accel", "tcg,thread=multi", "-cpu", &options.cpu, "-smp", &processors, "-m", "2G"]);
     machine
         .args(["-nographic", "-no-reboot", "-nic", "none", "-kernel"])
         .arg(kernel)
         .arg("-initrd")
         .arg(image);
-    machine.args(["-append", &format!("console=ttyS0 quiet panic=-1 lsm={lsm}")]);
+    machine.args(["-append", &format!("console=ttyS0 quiet panic=-1 lsm={}", options.lsm)]);
     let mut running = machine
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -73,11 +73,11 @@ pub fn kernel() -> Result<Kernel> {
             say::line(&format!("fetching {package} and {SHELL}: the other kernel, and its shell"));
             fetch(&folder, &unpacked, &[&package, SHELL])?;
         }
-        return find(&unpacked);
+        return self::unpacked(&unpacked);
     }
     let kept = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
     match kept.filter(|path| path.join("boot").is_dir()).max() {
-        Some(unpacked) => find(&unpacked),
+        Some(folder) => unpacked(&folder),
         None => bail!("apt knows no {KERNEL_META}, and none was fetched before: `apt-get update` may help"),
     }
 }
@@ -100,7 +100,8 @@ fn fetch(folder: &Path, unpacked: &Path, packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn find(unpacked: &Path) -> Result<Kernel> {
+/// A kernel that was unpacked before.
+pub fn unpacked(unpacked: &Path) -> Result<Kernel> {
     let modules = fs::read_dir(unpacked.join("lib/modules"))?.flatten().next().context("no modules")?.path();
     let release = modules.file_name().context("no release")?.to_string_lossy().into_owned();
     let image = unpacked.join("boot").join(format!("vmlinuz-{release}"));
