@@ -25,7 +25,7 @@ use std::process::{Command, ExitCode};
 const EXAMPLES: &str = "\
 The command gets a fresh cgroup, is governed from its first instruction, and takes the place of this process: signals and
 exit code are its own. Open files other than standard input, output and error are not passed on: a connection that was
-opened before would not be governed. System calls that lead around the boundary fail with EPERM: packet, vsock and other
+opened before would not be governed. System calls that lead around the boundary are refused: packet, vsock and other
 sockets than Unix, IPv4, IPv6 and routing netlink, namespaces, ptrace, io_uring, keys, bpf; --allow gives some back. 126: the command can't be run; 127: there is no such command.
 
 Examples:
