@@ -1,7 +1,10 @@
 //! Who is calling: the governed cgroup that the current task is in.
 use crate::maps::AGENTS;
-use aya_ebpf::helpers::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id};
-use interlock_common::{CGROUP_LEVELS_MAX, Count};
+use aya_ebpf::helpers::{
+    bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id, bpf_get_current_pid_tgid,
+    bpf_get_current_uid_gid, bpf_ktime_get_ns,
+};
+use interlock_common::{Address, CGROUP_LEVELS_MAX, Count, Origin, STATE_IDLE};
 
 /// The governed cgroup nearest above the caller, and when it was tagged.
 pub struct Caller {
@@ -9,6 +12,30 @@ pub struct Caller {
     pub generation: u64,
     /// Its agent, as keys have it.
     pub key: u64,
+}
+
+impl Caller {
+    /// What is kept of the caller, who is the current task, on a socket that it makes or connects.
+    #[inline(always)]
+    pub fn mark(&self, cookie: u64) -> Origin {
+        let (thread, owner) = (bpf_get_current_pid_tgid(), bpf_get_current_uid_gid());
+        Origin {
+            address: Address([0; 4]),
+            port: 0,
+            via_port: 0,
+            state: STATE_IDLE,
+            reserved: 0,
+            pid: (thread >> 32) as u32,
+            uid: owner as u32,
+            gid: (owner >> 32) as u32,
+            thread: thread as u32,
+            cgroup: self.cgroup,
+            generation: self.generation,
+            cookie,
+            // SAFETY: no arguments; never fails.
+            time: unsafe { bpf_ktime_get_ns() },
+        }
+    }
 }
 
 /// Looks from the caller's own cgroup upwards; the nearest governed one wins, so an agent inside an agent is the inner

@@ -7,7 +7,7 @@ use crate::{
 use aya_ebpf::{
     EbpfContext,
     helpers::{
-        bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns,
+        bpf_get_current_pid_tgid,
         generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_sk_storage_get},
     },
     programs::SockAddrContext,
@@ -63,33 +63,18 @@ fn keep(
     via_port: u16,
     state: u16,
 ) -> Result<(), Count> {
-    let (thread, owner) = (bpf_get_current_pid_tgid(), bpf_get_current_uid_gid());
     // SAFETY: map and socket are what the helper takes; it makes a zeroed value if there is none, which is so for a
     // socket from before the cgroup was governed.
     let origin =
         unsafe { bpf_sk_storage_get(sockets(), context::socket(ctx), null_mut(), 1) }.cast::<Origin>();
     if origin.is_null() {
-        warn!(ctx, "no memory to keep the destination of a connection of process {}", (thread >> 32) as u32);
+        warn!(ctx, "no memory to keep the destination of a connection of process {}", (bpf_get_current_pid_tgid() >> 32) as u32);
         return Err(Count::NoMemory);
     }
     // SAFETY: a non-null value of the map. The kernel holds the socket's lock throughout connect, so nobody else
     // writes it; a getpeername hook may read a mix of two connects that follow each other.
     unsafe {
-        *origin = Origin {
-            address,
-            port,
-            via_port,
-            state,
-            reserved: 0,
-            pid: (thread >> 32) as u32,
-            uid: owner as u32,
-            gid: (owner >> 32) as u32,
-            thread: thread as u32,
-            cgroup: caller.cgroup,
-            generation: caller.generation,
-            cookie: bpf_get_socket_cookie(ctx.as_ptr()),
-            time: bpf_ktime_get_ns(),
-        };
+        *origin = Origin { address, port, via_port, state, ..caller.mark(bpf_get_socket_cookie(ctx.as_ptr())) };
     }
     Ok(())
 }

@@ -8,15 +8,12 @@ use crate::{
 };
 use aya_ebpf::{
     EbpfContext,
-    helpers::{
-        bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_ns,
-        generated::{bpf_get_socket_cookie, bpf_sk_storage_get},
-    },
+    helpers::generated::{bpf_get_socket_cookie, bpf_sk_storage_get},
     macros::cgroup_sock,
     programs::SockContext,
 };
 use core::ptr::{addr_of, from_mut, read_volatile};
-use interlock_common::{Address, Count, Origin, STATE_IDLE};
+use interlock_common::Count;
 
 /// `SOCK_STREAM`.
 const STREAM: u32 = 1;
@@ -46,24 +43,8 @@ pub fn sock_create(ctx: SockContext) -> i32 {
 #[inline(always)]
 fn mark(ctx: &SockContext) -> Result<Option<Count>, Count> {
     let caller = caller()?;
-    let (thread, owner) = (bpf_get_current_pid_tgid(), bpf_get_current_uid_gid());
-    let mut made = Origin {
-        address: Address([0; 4]),
-        port: 0,
-        via_port: 0,
-        state: STATE_IDLE,
-        reserved: 0,
-        pid: (thread >> 32) as u32,
-        uid: owner as u32,
-        gid: (owner >> 32) as u32,
-        thread: thread as u32,
-        cgroup: caller.cgroup,
-        generation: caller.generation,
-        // SAFETY: a valid context.
-        cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
-        // SAFETY: no arguments; never fails.
-        time: unsafe { bpf_ktime_get_ns() },
-    };
+    // SAFETY: a valid context.
+    let mut made = caller.mark(unsafe { bpf_get_socket_cookie(ctx.as_ptr()) });
     // SAFETY: map, socket and first value are what the helper takes; a program on another level of the hierarchy may
     // have made it, of the same caller.
     let mark = unsafe { bpf_sk_storage_get(sockets(), ctx.as_ptr(), from_mut(&mut made).cast(), 1) };

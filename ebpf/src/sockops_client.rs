@@ -3,6 +3,7 @@ use crate::{
     counts::count,
     maps::FLOWS,
     redirect::sockets,
+    refusals::{Attempt, tell_of_socket},
     sockops::{DONE, key, local, remote, socket},
 };
 use aya_ebpf::{
@@ -49,6 +50,8 @@ fn connecting(ctx: &SockOpsContext) {
     // An older entry of this key can only be a connection that never completed: replace it.
     if FLOWS.insert(&key(ctx, local(ctx), remote(ctx)), &*origin, 0).is_err() {
         count(Count::FlowsFull);
+        let attempt = Attempt { address: Some(origin.address), port: origin.port, ..Attempt::default() };
+        tell_of_socket(Count::FlowsFull, attempt, Some(&*origin), 0);
         warn!(ctx, "no room to hand over a connection of process {}; it will be closed", origin.pid);
         return;
     }

@@ -93,6 +93,10 @@ fn reason(refused: &Refused) -> String {
             kind_name(first),
             protocol_name(second)
         ),
+        Count::FlowsFull => {
+            "too many connections were on their way to Interlock at one time: this one is closed, try again"
+                .to_owned()
+        }
         Count::NoMemory => "the kernel had no memory to remember where the connection goes".to_owned(),
         Count::ForeignSocket => {
             "a packet of a socket that was opened before the cgroup was governed: restart the process"
@@ -122,7 +126,7 @@ fn reason(refused: &Refused) -> String {
         | Count::Descriptor
         | Count::Mount => security_reason(refused),
         // These are no refusals that are told.
-        Count::Redirected | Count::DnsPassed | Count::FlowsFull | Count::Local | Count::RefusalsLost => {
+        Count::Redirected | Count::DnsPassed | Count::Local | Count::RefusalsLost => {
             refused.reason.name().to_owned()
         }
     }

@@ -1,5 +1,8 @@
 //! What a cgroup's path says of where a process runs: its systemd unit, its container.
 
+#[cfg(test)]
+mod tests;
+
 /// The unit and the container; empty where there is none.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Runs<'a> {
@@ -32,28 +35,4 @@ fn container(part: &str) -> Option<&str> {
     let id = part.rsplit('-').next()?;
     let is_id = id.len() == ID_DIGITS && id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     is_id.then_some(id)
-}
-
-#[cfg(test)]
-mod tests {
-    //! Paths as they are found on hosts.
-    use super::*;
-
-    #[test]
-    fn finds_units_and_containers() {
-        let id = "4e2f".repeat(16);
-        let of = |path: &str| {
-            let found = runs(path);
-            (found.unit.to_owned(), found.container.to_owned())
-        };
-        assert_eq!(of("/system.slice/planner.service"), ("planner.service".to_owned(), String::new()));
-        assert_eq!(of("/interlock/exec/planner-1"), (String::new(), String::new()));
-        let docker = format!("/system.slice/docker-{id}.scope");
-        assert_eq!(of(&docker), (format!("docker-{id}.scope"), id.clone()));
-        let kubernetes = format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{id}.scope");
-        assert_eq!(of(&kubernetes).1, id);
-        assert_eq!(of(&format!("/kubepods/besteffort/pod7/{id}")).1, id);
-        assert_eq!(of(&format!("/machine.slice/libpod-{id}.scope/container")).1, id);
-        assert_eq!(of(&format!("/docker-{}.scope", id.to_uppercase())).1, "");
-    }
 }

@@ -7,7 +7,6 @@ use crate::control::message::{Code, Failure, GovernedStatus, Place, Tagged};
 use crate::intercept::{Foreign, Governed, Kernel, KernelError, Refused, Tagging};
 use anyhow::Context;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,23 +93,25 @@ impl Governor {
     }
 
     /// Not every hook can look for the governed cgroup above the one it is told: completes that.
-    pub(super) fn attribute<'a>(&self, refused: &'a Refused) -> Cow<'a, Refused> {
-        let nearest = || {
-            let (kernel, hierarchy) = self.kernel.as_ref().zip(self.hierarchy.as_ref())?;
-            let cgroup = hierarchy.by_id(refused.cgroup_id).ok()??.name();
-            let governed = kernel.governed().ok()?;
-            let above = governed
-                .into_iter()
-                .filter(|it| it.path.as_ref().is_some_and(|path| cgroup.starts_with(path)));
-            above.max_by_key(|it| it.path.as_ref().map(|path| path.components().count()))
-        };
-        match (&refused.agent, nearest) {
-            (None, nearest) => nearest().map_or(Cow::Borrowed(refused), |governed| {
-                let agent = Some(governed.agent);
-                Cow::Owned(Refused { agent, cgroup_id: governed.cgroup_id, ..refused.clone() })
-            }),
-            _ => Cow::Borrowed(refused),
+    pub(super) fn attribute(&self, refused: Refused) -> Refused {
+        if refused.agent.is_some() {
+            return refused;
         }
+        match self.nearest(refused.cgroup_id) {
+            Some(governed) => {
+                Refused { agent: Some(governed.agent), cgroup_id: governed.cgroup_id, ..refused }
+            }
+            None => refused,
+        }
+    }
+
+    /// The governed cgroup that a cgroup is, or is nearest below.
+    fn nearest(&self, id: CgroupId) -> Option<Governed> {
+        let (kernel, hierarchy) = self.parts().ok()?;
+        let cgroup = hierarchy.by_id(id).ok()??.name();
+        let is_above = |it: &Governed| it.path.as_ref().is_some_and(|path| cgroup.starts_with(path));
+        let above = kernel.governed().ok()?.into_iter().filter(is_above);
+        above.max_by_key(|it| it.path.as_ref().map(|path| path.components().count()))
     }
 
     /// Is that process in a governed cgroup? Yes, where that can't be told.

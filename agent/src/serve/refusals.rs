@@ -68,7 +68,7 @@ impl Refusals {
         let at = now.unwrap_or_else(Instant::now);
         self.kernel.take_refused(|refused| {
             // Before they are compared: a cgroup below the governed one is not another.
-            let refused = self.governor.attribute(&refused).into_owned();
+            let refused = self.governor.attribute(refused);
             if self.merger.take(&refused, at) {
                 first.push(refused);
             }

@@ -8,12 +8,12 @@ use crate::{
     refusals::Attempt,
 };
 use aya_ebpf::{
-    helpers::{bpf_ktime_get_ns, bpf_probe_read_kernel_str_bytes, generated::bpf_sk_storage_get},
+    helpers::{bpf_probe_read_kernel_str_bytes, generated::bpf_sk_storage_get},
     macros::lsm,
     programs::LsmContext,
 };
 use core::{ffi::c_void, ptr::null_mut};
-use interlock_common::{Address, Count, Origin, SOCKET_SK_OFFSET, STATE_IDLE, UNIX_NAME_BYTES_MAX, UnixName};
+use interlock_common::{Count, Origin, SOCKET_SK_OFFSET, UNIX_NAME_BYTES_MAX, UnixName};
 
 /// `AF_UNIX`.
 const UNIX: i32 = 1;
@@ -37,22 +37,7 @@ pub fn lsm_socket_post_create(ctx: LsmContext) -> i32 {
 
 #[inline(always)]
 fn mark(socket: *const c_void, caller: &Caller) -> bool {
-    let mut made = Origin {
-        address: Address([0; 4]),
-        port: 0,
-        via_port: 0,
-        state: STATE_IDLE,
-        reserved: 0,
-        pid: 0,
-        uid: 0,
-        gid: 0,
-        thread: 0,
-        cgroup: caller.cgroup,
-        generation: caller.generation,
-        cookie: 0,
-        // SAFETY: no arguments; never fails.
-        time: unsafe { bpf_ktime_get_ns() },
-    };
+    let mut made = caller.mark(0);
     let sock = sock_of(socket);
     if sock.is_null() {
         return false; // Newer kernels make the verifier ask.

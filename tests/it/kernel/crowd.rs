@@ -83,6 +83,9 @@ fn a_full_table_costs_the_origin_and_an_abandoned_connect_frees_its_place() {
     let mut commands = child.stdin.take().unwrap();
     lines.next().unwrap().unwrap();
     assert_eq!(scene.count("denied_flows_full"), 1, "the second found no room");
+    let told: Vec<_> =
+        scene.refused().iter().map(|it| (it.agent.as_deref() == Some("planner"), it.port)).collect();
+    assert_eq!(told, [(true, 3)], "and is told for its row");
     commands.write_all(b"\n").unwrap();
     lines.next().unwrap().unwrap();
     assert_eq!(scene.count("denied_flows_full"), 1, "the third took the first's place");

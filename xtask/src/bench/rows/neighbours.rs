@@ -17,18 +17,7 @@ pub fn run(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result<Outc
     if options.explicit {
         bail!("there is nothing to measure without the kernel side");
     }
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    turn(1, cpu)?;
-    for round in 0..options.rounds {
-        // In one round first without, in the next first with.
-        for here in [round % 2 == 1, round % 2 == 0] {
-            if here {
-                with.push(beside(options, cpu)?);
-            } else {
-                without.push(turn(options.secs, cpu)?);
-            }
-        }
-    }
+    let (without, with) = rounds(options, cpu, || beside(options, cpu))?;
     let mut outcome = Outcome::new(row);
     let line =
         |name: &str, rates: &[f64]| Line { name: name.into(), cells: vec![("connections/s", median(rates))] };
@@ -44,19 +33,10 @@ pub fn governed(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result
     if options.explicit || !interlock.daemon.transparent() {
         bail!("there is nothing to measure without the kernel side");
     }
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    turn(1, cpu)?;
-    for round in 0..options.rounds {
-        for here in [round % 2 == 1, round % 2 == 0] {
-            if here {
-                let line = client_line(options.secs, cpu)?;
-                let (program, arguments) = line.split_first().context("no command line")?;
-                with.push(rate(interlock.daemon.exec_as_we_are("bench", program).args(arguments))?);
-            } else {
-                without.push(turn(options.secs, cpu)?);
-            }
-        }
-    }
+    let line = client_line(options.secs, cpu)?;
+    let (program, arguments) = line.split_first().context("no command line")?;
+    let (without, with) =
+        rounds(options, cpu, || rate(interlock.daemon.exec_as_we_are("bench", program).args(arguments)))?;
     let (without, with) = (median(&without), median(&with));
     let mut outcome = Outcome::new(row);
     let line = |name: &str, rate: f64| Line {
@@ -66,6 +46,25 @@ pub fn governed(row: &Row, options: &Options, cpu: Cpu, _: &[Outcome]) -> Result
     outcome.lines = vec![line("ungoverned", without), line("governed", with)];
     outcome.gate("rate, governed / ungoverned", with / without, Bound::None);
     Ok(outcome)
+}
+
+/// Rates of an ungoverned process by itself, and of `with`: in one round the one first, in the next the other.
+fn rounds(
+    options: &Options,
+    cpu: Cpu,
+    mut with: impl FnMut() -> Result<f64>,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let mut rates = (Vec::new(), Vec::new());
+    turn(1, cpu)?;
+    for round in 0..options.rounds {
+        for here in [round % 2 == 1, round % 2 == 0] {
+            match here {
+                true => rates.1.push(with()?),
+                false => rates.0.push(turn(options.secs, cpu)?),
+            }
+        }
+    }
+    Ok(rates)
 }
 
 /// One turn while an agent is governed.
