@@ -19,8 +19,8 @@ pub use change::Changes;
 pub use problem::{ConfigError, Problem};
 pub use resolve::{Address, HostPort, Offline, Resolve, System};
 pub use schema::{
-    AgentConfig, Audit, ClickHouse, Dns, Durable, Enabled, Format, Intercept, Level, Limits, ListenerConfig,
-    Log, PROTOCOLS, Paths, Policies, Scrub, TargetConfig,
+    AgentConfig, Audit, ClickHouse, DataLabels, Dns, DnsConfig, Durable, Enabled, Format, Intercept, Level,
+    Limits, ListenerConfig, Log, PROTOCOLS, Paths, Policies, Refusal, Scrub, TargetConfig,
 };
 
 use problem::Problems;
@@ -34,6 +34,9 @@ use toml::de::DeTable;
 
 /// Where the configuration is unless the command line or `INTERLOCK_CONFIG` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/interlock/interlock.toml";
+
+/// The target that lookups are operations of, in policies and rows.
+pub const DNS_TARGET: &str = "dns";
 
 /// Bytes of the largest configuration file.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -51,6 +54,8 @@ pub struct Config {
     pub paths: Paths,
     /// The kernel side.
     pub intercept: Intercept,
+    /// The lookups of agents.
+    pub dns: DnsConfig,
     /// Agents, names unique.
     pub agents: Vec<AgentConfig>,
     /// Targets, names and addresses unique.
@@ -116,6 +121,7 @@ impl Config {
         let known = [
             Paths::HEADING,
             Intercept::HEADING,
+            DnsConfig::HEADING,
             AgentConfig::HEADING,
             TargetConfig::HEADING,
             ListenerConfig::HEADING,
@@ -128,6 +134,10 @@ impl Config {
         reader.refuse_unknown(Some(root), "", &known);
         let paths = reader.one::<Paths>(root);
         let intercept = reader.one::<Intercept>(root);
+        let dns = reader.one::<DnsConfig>(root);
+        if let Some(dns) = &dns {
+            reader.servers = (dns.servers.clone(), dns.timeout);
+        }
         let agents = reader.each::<AgentConfig>(root);
         let targets = reader.each::<TargetConfig>(root);
         let listeners = reader.each::<ListenerConfig>(root);
@@ -148,6 +158,7 @@ impl Config {
             file: file.to_owned(),
             paths: paths?,
             intercept: intercept?,
+            dns: dns?,
             agents: agents.into_iter().collect::<Option<_>>()?,
             targets: targets.into_iter().collect::<Option<_>>()?,
             listeners: listeners.into_iter().collect::<Option<_>>()?,
@@ -159,11 +170,22 @@ impl Config {
         })
     }
 
-    /// The target that a connection to this address is for.
-    pub fn target_at(&self, destination: SocketAddr) -> Option<&TargetConfig> {
-        self.targets
-            .iter()
-            .find(|target| target.addresses.iter().any(|address| address.contains(destination)))
+    /// The targets that a connection to this address is for, where it has these host names: those whose address it is, and
+    /// those that bear one of the names, on its port.
+    pub fn targets_at(&self, destination: SocketAddr, names: &[Arc<str>]) -> Vec<&TargetConfig> {
+        let is_named = |address: &Address| {
+            address.port() == destination.port()
+                && address.host_name().is_some_and(|host| names.iter().any(|name| **name == *host))
+        };
+        let is_meant = |address: &Address| address.contains(destination) || is_named(address);
+        self.targets.iter().filter(|target| target.addresses.iter().any(is_meant)).collect()
+    }
+
+    /// The targets that have a host of that name (in lower case, without a final dot).
+    pub fn targets_named<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a TargetConfig> {
+        self.targets.iter().filter(move |target| {
+            target.addresses.iter().any(|address| address.host_name().is_some_and(|name| name == host))
+        })
     }
 
     /// The target of that name.

@@ -4,6 +4,7 @@
 //! What is pinned outlives the process: governed cgroups stay governed while the host agent is dead (their connections
 //! are refused), and the next one adopts them by opening the same directory. Only `release` ends it.
 
+mod asker;
 mod check;
 mod devices;
 mod diag;
@@ -35,9 +36,10 @@ pub use foreign::Foreign;
 pub use kernel::{Governed, Kernel, Tagging};
 pub use let_go::{Pinned, let_go, pinned};
 pub use object::available;
-pub use options::{KernelOptions, Listeners};
+pub use options::{KernelOptions, Listeners, Lookups};
 pub use origin::Origin;
 pub use pins::Paths;
 pub use placement::Placement;
 pub use refused::Refused;
 pub use security::Security;
+pub use sys::netns_cookie;

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod confine;
 pub mod control;
+pub mod dns;
 pub mod identity;
 pub mod intercept;
 pub mod live;

@@ -1,6 +1,6 @@
 //! What is in force now: one configuration, one policy set, replaced together or not at all.
 
-use crate::config::{Config, ConfigError, TargetConfig};
+use crate::config::{Config, ConfigError, DNS_TARGET, TargetConfig};
 use arc_swap::ArcSwap;
 use policy::{AgentFacts, Catalog, Diagnostic, PolicySet, Source, TargetFacts};
 use std::fmt;
@@ -90,7 +90,15 @@ pub fn load_policies(config: &Config) -> Result<PolicySet, LiveError> {
 pub fn catalog(config: &Config) -> Catalog {
     let agents =
         config.agents.iter().map(|agent| AgentFacts { name: agent.name.clone(), roles: agent.roles.clone() });
-    Catalog { agents: agents.collect(), targets: config.targets.iter().map(target_facts).collect() }
+    // What lookups are operations of.
+    let lookups = TargetFacts {
+        name: DNS_TARGET.to_owned(),
+        protocol: DNS_TARGET.to_owned(),
+        labels: Vec::new(),
+        tags: Vec::new(),
+    };
+    let targets = config.targets.iter().map(target_facts).chain([lookups]);
+    Catalog { agents: agents.collect(), targets: targets.collect() }
 }
 
 fn target_facts(target: &TargetConfig) -> TargetFacts {

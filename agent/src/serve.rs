@@ -22,11 +22,12 @@ mod reload;
 mod report;
 mod workers;
 
-use crate::config::{Config, Enabled};
+use crate::config::{Config, Dns, Enabled};
 use crate::control::{RunLock, Server, ServerLimits};
-use crate::intercept::{Kernel, KernelOptions, Paths, Unavailable, available};
+use crate::dns;
+use crate::intercept::{Kernel, KernelOptions, Lookups, Paths, Unavailable, available};
 use crate::live::{Live, LiveError};
-use crate::session::{Registry, Sessions};
+use crate::session::{Registry, Sessions, Site};
 use crate::telemetry;
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -35,6 +36,7 @@ use daemon::{Daemon, Parts};
 use governor::Governor;
 use listeners::Listening;
 use refusals::Refusals;
+use std::net::UdpSocket;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,7 +83,11 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
         spool: spool.clone(),
         registry: Arc::clone(&registry),
         hashes: Arc::default(),
-        host: host_name().into(),
+        names: Arc::default(),
+        site: Site {
+            host: host_name().into(),
+            degraded: degraded(kernel.as_deref(), &live.load().config).into(),
+        },
         own: listening.addresses(),
         drain: draining,
         timers: admin.handle().clone(),
@@ -89,7 +95,9 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     if let Some(kernel) = &kernel {
         kernel.publish(&listening.published()?, &listening.transparent_sockets())?;
     }
-    let workers = Workers::start(&listening, kernel.as_ref(), &governor, &sessions)?;
+    let dns = start_dns(&listening, kernel.as_ref(), &governor, &sessions)?;
+    let lookups = dns.as_ref().map(dns::Server::handle);
+    let workers = Workers::start(&listening, kernel.as_ref(), &governor, &sessions, lookups.as_ref())?;
     let refusals = match kernel.clone() {
         Some(kernel) => Some(Refusals::new(kernel, Arc::clone(&governor), sessions.clone()).start()?),
         None => None,
@@ -97,8 +105,25 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let parts = Parts { live, kernel, unavailable, spool: spool.clone(), registry, governor, log };
     let daemon = Arc::new(Daemon::new(parts, &listening));
     let code = admin.block_on(attend(&lock, &daemon, drain, workers, refusals))?;
+    if let Some(dns) = dns {
+        dns.stop();
+    }
     stop(admin, &spool);
     Ok(code)
+}
+
+/// Answers lookups, where we do.
+fn start_dns(
+    listening: &Listening,
+    kernel: Option<&Arc<Kernel>>,
+    governor: &Arc<Governor>,
+    sessions: &Sessions,
+) -> anyhow::Result<Option<dns::Server>> {
+    let (Some(kernel), false) = (kernel, listening.lookups.is_empty()) else { return Ok(None) };
+    let sockets = listening.lookups.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
+    let governor = Arc::clone(governor);
+    let describe = Arc::new(move |cgroup| governor.describe(cgroup));
+    dns::Server::start(sockets, Arc::clone(kernel), sessions.clone(), describe).map(Some)
 }
 
 /// Answers the control socket, follows files and signals, until it is time to stop; then lets sessions finish.
@@ -222,7 +247,11 @@ fn open_kernel(config: &Config) -> anyhow::Result<(Option<Arc<Kernel>>, Option<S
             bpffs: config.paths.bpf.clone(),
             cgroup_base: Path::new("/").join(&config.intercept.cgroup_base),
         },
-        dns_passes: config.intercept.dns == crate::config::Dns::Direct,
+        dns: match config.intercept.dns {
+            Dns::Answer => Lookups::Answered,
+            Dns::Direct => Lookups::Pass,
+            Dns::Refuse => Lookups::Refused,
+        },
         security: config.intercept.security != Enabled::Off,
         unix_sockets: governor::unix_sockets(config)
             .map(|(agent, name)| (agent.to_owned(), name.to_owned()))
@@ -240,6 +269,19 @@ fn open_kernel(config: &Config) -> anyhow::Result<(Option<Arc<Kernel>>, Option<S
         }
         _ => Ok((Some(Arc::new(kernel)), None)),
     }
+}
+
+/// The layers that are missing, as rows have them.
+fn degraded(kernel: Option<&Kernel>, config: &Config) -> String {
+    let Some(kernel) = kernel else { return String::new() };
+    let mut missing = Vec::new();
+    if kernel.security().missing.is_some() {
+        missing.push("security hooks");
+    }
+    if config.intercept.dns == Dns::Direct {
+        missing.push("lookups");
+    }
+    missing.join(", ")
 }
 
 fn required(why: Unavailable) -> anyhow::Error {

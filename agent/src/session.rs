@@ -12,10 +12,14 @@ mod place;
 mod record;
 mod registry;
 
+pub(crate) use desk::{Admission, Desk};
+pub use record::Site;
+pub(crate) use registry::Guard;
 pub use registry::{Counts, Registry};
 
 use crate::boundary::Words;
 use crate::config::TargetConfig;
+use crate::dns::Names;
 use crate::identity::{Caller, Hashes};
 use crate::live::{Current, Live};
 use crate::reactor::{Handle, Socket};
@@ -38,8 +42,10 @@ pub struct Sessions {
     pub registry: Arc<Registry>,
     /// Hashes of programs.
     pub hashes: Arc<Hashes>,
-    /// This host's name in rows.
-    pub host: Arc<str>,
+    /// What all rows here have in common.
+    pub site: Site,
+    /// By which names agents know addresses.
+    pub names: Arc<Names>,
     /// Our own listeners: a connection to them is never passed on.
     pub own: Arc<[SocketAddr]>,
     /// Turns true when the daemon stops.
@@ -53,9 +59,9 @@ impl Sessions {
     /// Serves one accepted connection to its end, in a task of its own.
     pub async fn serve(self, reactor: Handle, client: TcpStream, caller: Caller, explicit: Option<String>) {
         let live = self.live.load_full();
-        let recorder = record::Recorder::new(&self.host, &caller);
+        let recorder = record::Recorder::new(&self.site, &caller);
         let placed = place::place(&self, &live, &caller, explicit.as_deref());
-        let (target, upstream) = match placed {
+        let place::Placed { target, also, upstreams, names } = match placed {
             Ok(placed) => placed,
             Err(refusal) => {
                 self.refuse_connection(&recorder, &refusal);
@@ -64,16 +70,7 @@ impl Sessions {
             }
         };
         let limits = &live.config.limits;
-        let guard = match self.registry.enter(&caller.agent, limits.connections, limits.connections_per_agent)
-        {
-            Ok(guard) => guard,
-            Err(full) => {
-                let reason = format!("{full}; raise `limits.connections` or `limits.connections_per_agent`");
-                self.refuse_connection(&recorder, &place::Refusal { target: target.name.clone(), reason });
-                leg::reset(&client);
-                return;
-            }
-        };
+        let Some(guard) = self.enter(&caller, &target.name) else { return leg::reset(&client) };
         let client = match Socket::new(&reactor, client) {
             Ok(client) => client,
             Err(error) => {
@@ -85,17 +82,47 @@ impl Sessions {
         let Some(protocol) = wire::registry::by_name(target.protocol) else { return };
         // After the limits: reading a program takes time.
         let caller = self.with_hash(caller).await;
-        let recorder = record::Recorder::new(&self.host, &caller).at(&target.name, protocol.name());
-        let desk = desk::Desk::new(self.clone(), recorder, caller, guard.session());
+        let recorder =
+            record::Recorder::new(&self.site, &caller).at(&target.name, protocol.name()).named(&names);
+        let desk = desk::Desk::new(self.clone(), recorder, caller, guard.session()).and_as(&also);
         let machine = protocol.begin(&live.options);
         let timers = self.timers.clone();
-        let driver = drive::Driver::new((client, upstream), machine, desk, protocol, reactor, timers);
+        let driver = drive::Driver::new((client, upstreams), machine, desk, protocol, reactor, timers);
         driver.run(limits, self.drain.clone()).await;
         drop(guard);
     }
 
+    /// The desk of a caller whose operations are answered here. `guard` is its place among the open sessions, if it has one.
+    pub(crate) fn desk(
+        &self,
+        caller: Caller,
+        (target, protocol): (&str, &str),
+        guard: Option<&Guard>,
+    ) -> Desk {
+        let recorder = record::Recorder::new(&self.site, &caller).at(target, protocol);
+        let entry = guard.map_or_else(|| Registry::visitor(&caller.agent), Guard::session);
+        Desk::new(self.clone(), recorder, caller, entry)
+    }
+
+    /// A place among the open sessions; without one, records that the connection is refused.
+    pub(crate) fn enter(&self, caller: &Caller, target: &str) -> Option<Guard> {
+        let live = self.live.load();
+        let limits = &live.config.limits;
+        match self.registry.enter(&caller.agent, limits.connections, limits.connections_per_agent) {
+            Ok(guard) => Some(guard),
+            Err(full) => {
+                let recorder = record::Recorder::new(&self.site, caller);
+                self.refuse_connection(
+                    &recorder,
+                    &place::Refusal { target: target.to_owned(), reason: too_many(&full) },
+                );
+                None
+            }
+        }
+    }
+
     /// Adds the hash of the caller's program. One that has not been seen before is read on a thread that may wait.
-    async fn with_hash(&self, mut caller: Caller) -> Caller {
+    pub(crate) async fn with_hash(&self, mut caller: Caller) -> Caller {
         let Some(file) = caller.process.file else { return caller };
         caller.exe_hash = match self.hashes.known(file) {
             Some(hash) => hash,
@@ -117,7 +144,7 @@ impl Sessions {
     pub fn refuse(&self, caller: &Caller, words: Words, time: SystemTime) {
         self.registry.counts.denied();
         let mut row =
-            record::Recorder::new(&self.host, caller).refusal(words.verb, words.action, &words.reason);
+            record::Recorder::new(&self.site, caller).refusal(words.verb, words.action, &words.reason);
         row.time = record::micros(time);
         row.policies = Arc::new([words.rule.into()]);
         if let Err(error) = self.spool.record(row) {
@@ -136,11 +163,19 @@ impl Sessions {
     }
 }
 
+fn too_many(full: &registry::Full) -> String {
+    format!("{full}; raise `limits.connections` or `limits.connections_per_agent`")
+}
+
 /// The row of something that an administrator does: permitted and done.
 pub fn administered(by: &Caller, words: Words) -> Row {
     let host: Arc<str> =
         nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default().into();
-    let mut row = record::Recorder::new(&host, by).refusal(words.verb, words.action, &words.reason);
+    let mut row = record::Recorder::new(&Site { host, ..Site::default() }, by).refusal(
+        words.verb,
+        words.action,
+        &words.reason,
+    );
     row.policies = Arc::new([words.rule.into()]);
     row.verdict = Verdict::Forward;
     row.outcome = Outcome { end: End::Done, ..Outcome::default() };

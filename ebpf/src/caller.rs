@@ -17,7 +17,7 @@ pub struct Caller {
 impl Caller {
     /// What is kept of the caller, who is the current task, on a socket that it makes or connects.
     #[inline(always)]
-    pub fn mark(&self, cookie: u64) -> Origin {
+    pub fn mark(&self, cookie: u64, netns: u64) -> Origin {
         let (thread, owner) = (bpf_get_current_pid_tgid(), bpf_get_current_uid_gid());
         Origin {
             address: Address([0; 4]),
@@ -34,6 +34,7 @@ impl Caller {
             cookie,
             // SAFETY: no arguments; never fails.
             time: unsafe { bpf_ktime_get_ns() },
+            netns,
         }
     }
 }

@@ -2,6 +2,7 @@
 use crate::{
     context::{self, TCP, UDP},
     counts::verdict,
+    datagram::{Datagram, connected},
     redirect::{Way, redirect},
     refusals::Attempt,
 };
@@ -30,8 +31,13 @@ fn decide(ctx: &SockAddrContext) -> Result<Option<Count>, Count> {
             }
             Way::Done => Ok(None),
         },
-        // Sends nothing: programs connect a datagram socket to learn which of their addresses would be used.
-        UDP => Ok(None),
+        UDP => match connected(ctx, context::address4(ctx), port)? {
+            Datagram::To(address, port) => {
+                context::set4(ctx, &address, port);
+                Ok(Some(Count::DnsAnswered))
+            }
+            Datagram::Leave | Datagram::Passes => Ok(None),
+        },
         _ => Err(Count::Protocol),
     }
 }

@@ -5,6 +5,7 @@
 use crate::{
     context::{self, TCP, UDP},
     counts::verdict,
+    datagram::{Datagram, connected},
     redirect::{Way, redirect},
     refusals::Attempt,
 };
@@ -33,8 +34,13 @@ fn decide(ctx: &SockAddrContext) -> Result<Option<Count>, Count> {
             }
             Way::Done => Ok(None),
         },
-        // Sends nothing: programs connect a datagram socket to learn which of their addresses would be used.
-        UDP => Ok(None),
+        UDP => match connected(ctx, context::address6(ctx), port)? {
+            Datagram::To(address, port) => {
+                context::set6(ctx, &address, port);
+                Ok(Some(Count::DnsAnswered))
+            }
+            Datagram::Leave | Datagram::Passes => Ok(None),
+        },
         _ => Err(Count::Protocol),
     }
 }

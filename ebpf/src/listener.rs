@@ -1,6 +1,7 @@
 //! Whose is the socket that listens on an address: the host agent's, or the caller's own agent's?
 use crate::{
     caller::Caller,
+    context::{TCP, UDP},
     maps::{AGENTS, OURS},
     packet::Packet,
     redirect::sockets,
@@ -11,7 +12,7 @@ use aya_ebpf::{
         bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1,
         bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
     },
-    helpers::generated::{bpf_sk_lookup_tcp, bpf_sk_release, bpf_sk_storage_get},
+    helpers::generated::{bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release, bpf_sk_storage_get},
     programs::{SkBuffContext, SockAddrContext},
 };
 use core::{
@@ -24,11 +25,11 @@ use interlock_common::{Address, Origin};
 /// `BPF_F_CURRENT_NETNS`: look in the network namespace of the context's socket.
 const CURRENT_NETNS: u64 = u64::MAX;
 
-/// Whether the socket listening on `address` and `port` carries the host agent's mark. While the host agent is dead,
+/// Whether the socket listening on `address` and `port`, by TCP or UDP, carries the host agent's mark. While the host agent is dead,
 /// another process can take the port: it must never be handed an agent's connections.
 #[inline(always)]
-pub fn is_ours(ctx: &SockAddrContext, address: &Address, port: u16) -> bool {
-    with_listening(ctx.as_ptr(), address, port, None, |socket| {
+pub fn is_ours(ctx: *mut c_void, protocol: u32, address: &Address, port: u16) -> bool {
+    with_listening(ctx, protocol, address, port, None, |socket| {
         // SAFETY: map and socket are what the helper takes.
         !unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) }.is_null()
     })
@@ -39,7 +40,7 @@ pub fn is_ours(ctx: &SockAddrContext, address: &Address, port: u16) -> bool {
 /// its cgroups. Asked again when the SYN leaves: see `may_open`.
 #[inline(always)]
 pub fn is_same_agents(ctx: &SockAddrContext, address: &Address, port: u16, caller: &Caller) -> bool {
-    with_listening(ctx.as_ptr(), address, port, None, |socket| {
+    with_listening(ctx.as_ptr(), TCP, address, port, None, |socket| {
         marked(socket).is_some_and(|mark| is_same_agent(mark, caller))
     })
     .unwrap_or(false)
@@ -58,7 +59,7 @@ pub fn may_open(ctx: &SkBuffContext, packet: &Packet, mark: &Origin) -> bool {
 
 #[inline(always)]
 fn opens_to(ctx: &SkBuffContext, packet: &Packet, from: Option<(Address, u16)>, mark: &Origin) -> Option<bool> {
-    with_listening(ctx.as_ptr(), &packet.destination, packet.destination_port, from, |socket| {
+    with_listening(ctx.as_ptr(), TCP, &packet.destination, packet.destination_port, from, |socket| {
         // SAFETY: map and socket are what the helper takes.
         let ours =
             unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) };
@@ -112,10 +113,12 @@ fn have_one_name(cgroup: u64, generation: Option<u64>, caller: &Caller) -> bool 
     true
 }
 
-/// Asks about the socket that listens on an address in the network namespace of the context's socket; `None` if nobody does.
+/// Asks about the socket that listens on an address (by UDP: takes what is sent there) in the network namespace of the
+/// context's socket; `None` if nobody does.
 #[inline(always)]
 fn with_listening(
     ctx: *mut c_void,
+    protocol: u32,
     address: &Address,
     port: u16,
     from: Option<(Address, u16)>,
@@ -142,7 +145,10 @@ fn with_listening(
     };
     // SAFETY: tuple and size belong together; the socket is released below on the one path that has it.
     unsafe {
-        let found = bpf_sk_lookup_tcp(ctx, &raw mut tuple, size as u32, CURRENT_NETNS, 0);
+        let found = match protocol {
+            UDP => bpf_sk_lookup_udp(ctx, &raw mut tuple, size as u32, CURRENT_NETNS, 0),
+            _ => bpf_sk_lookup_tcp(ctx, &raw mut tuple, size as u32, CURRENT_NETNS, 0),
+        };
         if found.is_null() {
             return None;
         }

@@ -2,11 +2,14 @@
 //! destination and the caller's identity over to the accepted socket, and refuse what could go around that.
 //!
 //! Attached to a governed cgroup (and so to everything below it): `sock_create`, `bind4`, `bind6`, `setsockopt`,
-//! `device`, `ingress`, `egress`, `connect4`, `connect6`, `sendmsg4`, `sendmsg6`, `getpeername4`, `getpeername6`,
-//! `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`. To the host, where it may be: `security`.
+//! `device`, `ingress`, `egress`, `connect4`, `connect6`, `sendmsg4`, `sendmsg6`, `recvmsg4`, `recvmsg6`, `getpeername4`,
+//! `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`. To the host, where it may be: `security`.
 //!
 //! The way of an origin: connect hook → the client socket's storage (`SOCKETS`) → `FLOWS` by the connection's
 //! addresses, before the SYN leaves → the accepted socket's storage (`ORIGINS`), before `accept` can return.
+//!
+//! Lookups (datagrams to port 53) go to the host agent the same way: `sendmsg` and `connect` hooks → `DATAGRAMS` by the
+//! packet's addresses, before it leaves.
 //!
 //! What a program can't find, it refuses: no listener, an unknown caller, no memory all mean EPERM for the caller. Each
 //! refusal is counted, and told to the host agent through `REFUSALS`.
@@ -30,6 +33,8 @@ mod ingress;
 mod listener;
 mod maps;
 mod packet;
+mod recvmsg4;
+mod recvmsg6;
 mod redirect;
 mod refusals;
 mod security;

@@ -1,13 +1,13 @@
 //! The shared maps; `interlock_common` says what they hold.
 use aya_ebpf::{
     bindings::{BPF_F_CLONE, BPF_F_NO_PREALLOC, bpf_map_type::BPF_MAP_TYPE_SK_STORAGE},
-    btf_maps::{Array, HashMap, PerCpuArray, RingBuf, SkStorage},
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf, SkStorage},
     macros::btf_map,
 };
 use core::ptr::null;
 use interlock_common::{
-    AGENTS_MAX, Agent, Config, Count, DEVICES_MAX, FLOWS_MAX, FlowKey, LISTENERS_MAX, Layout, Listener,
-    Origin, REFUSALS_BYTES, Refusal, UNIX_ALLOWED_MAX, UnixName,
+    AGENTS_MAX, Agent, Config, Count, DATAGRAMS_MAX, DEVICES_MAX, Datagrams, FLOWS_MAX, FlowKey, LISTENERS_MAX, Layout, Listener,
+    Origin, REFUSALS_BYTES, Refusal, Taken, UNIX_ALLOWED_MAX, UnixName,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -28,6 +28,14 @@ pub static SOCKETS: InheritedSkStorage = InheritedSkStorage::new();
 /// Connections between the client's SYN and the listener's accepted socket.
 #[btf_map]
 pub static FLOWS: HashMap<FlowKey, Origin, FLOWS_MAX, NO_PREALLOC> = HashMap::new();
+
+/// Who sends lookups to the host agent from where. Written before the datagram leaves.
+#[btf_map]
+pub static DATAGRAMS: LruHashMap<FlowKey, Datagrams, DATAGRAMS_MAX> = LruHashMap::new();
+
+/// How many of those the host agent has taken: its own note.
+#[btf_map]
+pub static TAKEN: LruHashMap<FlowKey, Taken, DATAGRAMS_MAX> = LruHashMap::new();
 
 /// On an accepted socket of the host agent: where its client wanted to go.
 #[btf_map]

@@ -1,7 +1,8 @@
 //! Where a TCP connection goes: what `connect4` and `connect6` have in common.
 use crate::{
     caller::{Caller, caller},
-    context, listener,
+    context::{self, TCP},
+    listener,
     maps::{LISTENERS, SOCKETS},
 };
 use aya_ebpf::{
@@ -46,7 +47,7 @@ pub fn redirect(ctx: &SockAddrContext, address: Address, port: u16) -> Result<Wa
             false => Err(Count::OwnListener),
         };
     }
-    if !listener::is_ours(ctx, &to, to_port) {
+    if !listener::is_ours(ctx.as_ptr(), TCP, &to, to_port) {
         return Err(Count::ListenerNotOurs);
     }
     keep(ctx, &caller, address, port, to_port, STATE_PENDING)?;
@@ -55,7 +56,7 @@ pub fn redirect(ctx: &SockAddrContext, address: Address, port: u16) -> Result<Wa
 
 /// Keeps on the socket who connects, and where it wants to go and where it does.
 #[inline(always)]
-fn keep(
+pub fn keep(
     ctx: &SockAddrContext,
     caller: &Caller,
     address: Address,
@@ -71,17 +72,19 @@ fn keep(
         warn!(ctx, "no memory to keep the destination of a connection of process {}", (bpf_get_current_pid_tgid() >> 32) as u32);
         return Err(Count::NoMemory);
     }
+    // SAFETY: a valid context.
+    let (cookie, netns) = unsafe { (bpf_get_socket_cookie(ctx.as_ptr()), bpf_get_netns_cookie(ctx.as_ptr())) };
     // SAFETY: a non-null value of the map. The kernel holds the socket's lock throughout connect, so nobody else
     // writes it; a getpeername hook may read a mix of two connects that follow each other.
     unsafe {
-        *origin = Origin { address, port, via_port, state, ..caller.mark(bpf_get_socket_cookie(ctx.as_ptr())) };
+        *origin = Origin { address, port, via_port, state, ..caller.mark(cookie, netns) };
     }
     Ok(())
 }
 
 /// The published listener of the socket's network namespace, and its address for this destination's family.
 #[inline(always)]
-fn listener_for(ctx: &SockAddrContext, address: &Address) -> Result<(Listener, Address, u16), Count> {
+pub fn listener_for(ctx: &SockAddrContext, address: &Address) -> Result<(Listener, Address, u16), Count> {
     // SAFETY: a valid context.
     let netns = unsafe { bpf_get_netns_cookie(ctx.as_ptr()) };
     // SAFETY: copied at once. Should the entry be replaced meanwhile and its memory used again, `is_ours` finds no

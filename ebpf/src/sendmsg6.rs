@@ -1,9 +1,28 @@
 //! `sendto(2)` and its kin on a datagram socket, with an IPv6 address given.
-use crate::{context, counts::verdict, datagram::datagram, refusals::Attempt};
+use crate::{
+    context,
+    counts::verdict,
+    datagram::{Datagram, sent},
+    refusals::Attempt,
+};
 use aya_ebpf::{macros::cgroup_sock_addr, programs::SockAddrContext};
+use interlock_common::Count;
 
 #[cgroup_sock_addr(sendmsg6)]
 pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
+    // Before the call is changed.
     let attempt = Attempt { address: Some(context::address6(&ctx)), ..context::attempt(&ctx) };
-    verdict(datagram(attempt.port), attempt)
+    verdict(decide(&ctx, attempt.port), attempt)
+}
+
+#[inline(always)]
+fn decide(ctx: &SockAddrContext, port: u16) -> Result<Option<Count>, Count> {
+    match sent(ctx, context::address6(ctx), port)? {
+        Datagram::To(address, port) => {
+            context::set6(ctx, &address, port);
+            Ok(Some(Count::DnsAnswered))
+        }
+        Datagram::Passes => Ok(Some(Count::DnsPassed)),
+        Datagram::Leave => Ok(None),
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::{bpf_get_socket_cookie, bpf_sk_storage_get},
+    helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_sk_storage_get},
     macros::cgroup_sock,
     programs::SockContext,
 };
@@ -44,7 +44,8 @@ pub fn sock_create(ctx: SockContext) -> i32 {
 fn mark(ctx: &SockContext) -> Result<Option<Count>, Count> {
     let caller = caller()?;
     // SAFETY: a valid context.
-    let mut made = caller.mark(unsafe { bpf_get_socket_cookie(ctx.as_ptr()) });
+    let (cookie, netns) = unsafe { (bpf_get_socket_cookie(ctx.as_ptr()), bpf_get_netns_cookie(ctx.as_ptr())) };
+    let mut made = caller.mark(cookie, netns);
     // SAFETY: map, socket and first value are what the helper takes; a program on another level of the hierarchy may
     // have made it, of the same caller.
     let mark = unsafe { bpf_sk_storage_get(sockets(), ctx.as_ptr(), from_mut(&mut made).cast(), 1) };

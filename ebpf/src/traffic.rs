@@ -2,7 +2,7 @@
 //! calls. Whatever those missed, a packet goes nowhere but over the loopback interface, to where a hook has sent it.
 use crate::{
     counts::{ALLOW, DENY, count},
-    maps::CONFIG,
+    datagram,
     packet::{self, LOOPBACK, Packet},
     redirect::sockets,
     refusals::{Attempt, tell_of_socket},
@@ -13,10 +13,10 @@ use aya_ebpf::{
     programs::SkBuffContext,
 };
 use core::ptr::null_mut;
-use interlock_common::{Address, CONFIG_DNS_PASSES, Count, Origin};
+use interlock_common::{Address, Count, Origin};
 
 /// Decides on a packet with `more`, which is what the direction adds, and on its socket's mark and loopback itself.
-/// `far` is the end that is not ours, `dns` whether it is a name server's.
+/// `far` is the end that is not ours.
 #[inline(always)]
 pub fn decide(
     ctx: &SkBuffContext,
@@ -38,8 +38,11 @@ pub fn decide(
         (Err(reason), _) => Err(*reason),
         (Ok(packet), Some(mark)) => {
             let (address, port) = far(packet);
-            if packet.protocol == packet::UDP {
-                datagram(port)
+            if packet.protocol == packet::UDP && !datagram::answers() {
+                passed(port)
+            } else if packet.protocol == packet::UDP && (mark.via_port != port || mark.port != packet::DNS) {
+                // The host agent's end, and of lookups.
+                Err(Count::Datagram)
             } else if interface != LOOPBACK || !address.reaches_loopback() {
                 Err(Count::Interface)
             } else {
@@ -63,11 +66,10 @@ pub fn decide(
     DENY
 }
 
-/// Datagrams go to and come from name servers alone, and only while the host agent says so.
+/// Where the host agent does not answer, datagrams go to and come from name servers alone, and only while it says so.
 #[inline(always)]
-fn datagram(port: u16) -> Result<(), Count> {
-    let passes = CONFIG.get(0).is_some_and(|config| config.flags & CONFIG_DNS_PASSES != 0);
-    match passes && port == packet::DNS {
+fn passed(port: u16) -> Result<(), Count> {
+    match datagram::passes() && port == packet::DNS {
         true => Ok(()),
         false => Err(Count::Datagram),
     }

@@ -12,6 +12,7 @@ mod boundary;
 mod clickhouse;
 mod daemon;
 mod demo;
+mod dns;
 mod fuzz;
 mod kernel;
 mod postgres;

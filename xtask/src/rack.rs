@@ -6,6 +6,7 @@
 pub mod child;
 pub mod clickhouse;
 pub mod daemon;
+pub mod nameserver;
 pub mod postgres;
 pub mod scratch;
 

@@ -51,7 +51,7 @@ fn verb(refused: &Refused) -> &'static str {
     match refused.reason {
         Count::Protocol => "SOCKET",
         Count::UnknownAgent if refused.address.is_none() => "SOCKET",
-        Count::Datagram => "SEND",
+        Count::Datagram | Count::DnsBusy => "SEND",
         Count::ForeignSocket | Count::Interface | Count::Header | Count::Unredirected => "PACKET",
         Count::SocketOption => "SETSOCKOPT",
         Count::Bind => "BIND",
@@ -86,7 +86,12 @@ fn reason(refused: &Refused) -> String {
             "the listener's own address was connected to, which is for redirected connections only".to_owned()
         }
         Count::Datagram => {
-            "datagrams do not pass (UDP, QUIC), but for DNS where it is allowed; use TCP".to_owned()
+            "datagrams do not pass (UDP, QUIC), but for lookups; use TCP".to_owned()
+        }
+        Count::DnsBusy => {
+            "a lookup from an address and port that another socket had just sent one from, which was still waiting: \
+                           the client asks again"
+                .to_owned()
         }
         Count::Protocol => format!(
             "sockets of {} and {} do not pass the decision: use an ordinary TCP socket",
@@ -126,7 +131,7 @@ fn reason(refused: &Refused) -> String {
         | Count::Descriptor
         | Count::Mount => security_reason(refused),
         // These are no refusals that are told.
-        Count::Redirected | Count::DnsPassed | Count::Local | Count::RefusalsLost => {
+        Count::Redirected | Count::DnsPassed | Count::DnsAnswered | Count::Local | Count::RefusalsLost => {
             refused.reason.name().to_owned()
         }
     }

@@ -35,7 +35,7 @@ fn every_refusal_has_words_and_a_rule_of_its_own() {
         // Cedar's policy ids in our files can't hold a colon, so nobody can write one that looks like it.
         assert_eq!(words.rule.matches(':').count(), 1);
     }
-    assert_eq!(rules.len(), 23);
+    assert_eq!(rules.len(), 24);
     assert_eq!(explain(&refused(Count::Device, 1)).action, wire::Action::Admin);
     assert!(lost(12).reason.starts_with("12 "));
 }

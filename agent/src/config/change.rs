@@ -57,6 +57,7 @@ impl Config {
         let mut changes = Changes::default();
         changes.section::<schema::Paths>(&self.paths, &new.paths);
         changes.section::<schema::Intercept>(&self.intercept, &new.intercept);
+        changes.section::<schema::DnsConfig>(&self.dns, &new.dns);
         changes.list("agent", &self.agents, &new.agents);
         changes.list("target", &self.targets, &new.targets);
         changes.list("listener", &self.listeners, &new.listeners);
@@ -76,6 +77,7 @@ impl Config {
     pub fn keeping(mut self, running: &Self) -> Self {
         self.paths.keep(&running.paths);
         self.intercept.keep(&running.intercept);
+        self.dns.keep(&running.dns);
         self.policies.keep(&running.policies);
         self.audit.keep(&running.audit);
         self.limits.keep(&running.limits);

@@ -55,12 +55,17 @@ pub(crate) fn names(
             let message = format!("there is another target `{}`; give each its own name", target.name);
             reader.bad_at(&format!("target[{index}].name"), message);
         }
+        if target.name == crate::config::DNS_TARGET {
+            let message = "`dns` is what lookups ask (`[dns]`); give the target another name".to_owned();
+            reader.bad_at(&format!("target[{index}].name"), message);
+        }
     }
 }
 
-/// No address belongs to two targets, else which policies hold would depend on the order of the file.
+/// No address belongs to two targets, else which policies hold would depend on the order of the file. Two host names may have
+/// one address: it changes without us, and a connection to it must then be permitted by both targets' rules.
 pub(crate) fn addresses(reader: &mut Reader<'_>, targets: &[Option<TargetConfig>]) {
-    let mut hosts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+    let mut hosts: BTreeMap<SocketAddr, (usize, bool)> = BTreeMap::new();
     let mut networks: Vec<(&Address, usize)> = Vec::new();
     let mut compared = 0_usize;
     for (index, target) in targets.iter().enumerate() {
@@ -75,12 +80,14 @@ pub(crate) fn addresses(reader: &mut Reader<'_>, targets: &[Option<TargetConfig>
             let clash = clash.map(|(_, other)| *other).or_else(|| match address {
                 Address::Host(host) => {
                     let owners = host.addresses().filter_map(|socket| hosts.get(&socket).copied());
-                    owners.into_iter().find(|other| *other != index)
+                    let named = address.host_name().is_some();
+                    let mut others = owners.filter(|(other, _)| *other != index);
+                    others.find(|(_, is_name)| !(named && *is_name)).map(|(other, _)| other)
                 }
                 Address::Network(..) => {
                     let inside =
-                        hosts.iter().find(|(host, other)| **other != index && address.contains(**host));
-                    inside.map(|(_, other)| *other)
+                        hosts.iter().find(|(host, (other, _))| *other != index && address.contains(**host));
+                    inside.map(|(_, (other, _))| *other)
                 }
             });
             if let Some(other) = clash.and_then(|other| targets.get(other)).and_then(Option::as_ref) {
@@ -92,7 +99,7 @@ pub(crate) fn addresses(reader: &mut Reader<'_>, targets: &[Option<TargetConfig>
             }
             match address {
                 Address::Host(host) => host.addresses().for_each(|socket| {
-                    hosts.entry(socket).or_insert(index);
+                    hosts.entry(socket).or_insert((index, address.host_name().is_some()));
                 }),
                 Address::Network(..) => networks.push((address, index)),
             }

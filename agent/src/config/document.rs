@@ -1,7 +1,8 @@
 //! The pages made from the definition of the keys: `docs/configuration.md` and the sample `agent/interlock.toml`.
 
 use super::schema::{
-    AgentConfig, Audit, ClickHouse, Intercept, Limits, ListenerConfig, Log, Paths, Policies, TargetConfig,
+    AgentConfig, Audit, ClickHouse, DnsConfig, Intercept, Limits, ListenerConfig, Log, Paths, Policies,
+    TargetConfig,
 };
 use super::section::{Key, Reload, Section, Unwritten};
 
@@ -27,6 +28,7 @@ fn tables() -> Vec<Table> {
         table::<TargetConfig>(true, false),
         table::<Policies>(false, false),
         table::<Intercept>(false, false),
+        table::<DnsConfig>(false, false),
         table::<Audit>(false, false),
         table::<ClickHouse>(false, true),
         table::<Limits>(false, false),

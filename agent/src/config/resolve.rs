@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 /// Addresses that one name may have; more are refused.
 const ADDRESSES_MAX: usize = 64;
@@ -11,6 +12,17 @@ const ADDRESSES_MAX: usize = 64;
 pub trait Resolve {
     /// The addresses of a name, or why there are none. May block for as long as the system's resolver does.
     fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, String>;
+
+    /// As these name servers say, and no others (`dns.servers`): what agents are told, and what targets are found by, agree.
+    fn resolve_by(
+        &self,
+        servers: &[SocketAddr],
+        timeout: Duration,
+        host: &str,
+    ) -> Result<Vec<IpAddr>, String> {
+        let _unused = (servers, timeout);
+        self.resolve(host)
+    }
 }
 
 /// The system's resolver: `/etc/hosts`, then DNS.
@@ -20,6 +32,18 @@ impl Resolve for System {
     fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, String> {
         let found = (host, 0).to_socket_addrs().map_err(|error| error.to_string())?;
         Ok(found.map(|address| address.ip()).collect())
+    }
+
+    fn resolve_by(
+        &self,
+        servers: &[SocketAddr],
+        timeout: Duration,
+        host: &str,
+    ) -> Result<Vec<IpAddr>, String> {
+        match servers {
+            [] => self.resolve(host),
+            _ => crate::dns::addresses(servers, timeout, host),
+        }
     }
 }
 
@@ -63,10 +87,13 @@ impl HostPort {
     }
 
     /// Fills in what a name stands for.
-    pub(crate) fn resolve(mut self, resolver: &dyn Resolve) -> Result<Self, String> {
+    pub(crate) fn resolve(
+        mut self,
+        by: impl FnOnce(&str) -> Result<Vec<IpAddr>, String>,
+    ) -> Result<Self, String> {
         if self.resolved.is_empty() {
             let mut found: Vec<_> =
-                resolver.resolve(&self.host)?.into_iter().map(|address| address.to_canonical()).collect();
+                by(&self.host)?.into_iter().map(|address| address.to_canonical()).collect();
             found.sort_unstable();
             found.dedup();
             if found.len() > ADDRESSES_MAX {
@@ -125,9 +152,12 @@ impl Address {
     }
 
     /// Fills in what a name stands for.
-    pub(crate) fn resolve(self, resolver: &dyn Resolve) -> Result<Self, String> {
+    pub(crate) fn resolve(
+        self,
+        by: impl FnOnce(&str) -> Result<Vec<IpAddr>, String>,
+    ) -> Result<Self, String> {
         match self {
-            Self::Host(host) => host.resolve(resolver).map(Self::Host),
+            Self::Host(host) => host.resolve(by).map(Self::Host),
             network @ Self::Network(..) => Ok(network),
         }
     }
@@ -138,6 +168,24 @@ impl Address {
         match self {
             Self::Host(host) => host.port == destination.port() && host.resolved.contains(&ip),
             Self::Network(network, port) => *port == destination.port() && network.contains(&ip),
+        }
+    }
+
+    /// Its host name, without a final dot; `None` for an address and for a network.
+    pub fn host_name(&self) -> Option<&str> {
+        match self {
+            Self::Host(host) if host.host.parse::<IpAddr>().is_err() => {
+                Some(host.host.strip_suffix('.').unwrap_or(&host.host))
+            }
+            _ => None,
+        }
+    }
+
+    /// The port.
+    pub const fn port(&self) -> u16 {
+        match self {
+            Self::Host(host) => host.port,
+            Self::Network(_, port) => *port,
         }
     }
 

@@ -39,6 +39,8 @@ pub enum Enabled {
 /// What happens to the DNS traffic of governed cgroups.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Dns {
+    /// The daemon answers it, as policies and `[dns]` say.
+    Answer,
     /// It goes to the resolvers it asks for, unread.
     Direct,
     /// It is refused: agents reach targets by address or `/etc/hosts` only.
@@ -61,8 +63,11 @@ section! {
         ipv6: bool = Bool, Toml("true"), Restart;
         /// Under it `interlock exec` makes a cgroup for each command.
         cgroup_base: PathBuf = RelativeCgroup, Toml("\"interlock\""), Restart;
-        /// DNS of governed cgroups. `"direct"` lets it pass to any resolver, unread: data can leave that way.
-        dns: Dns = Choice(&[("direct", Dns::Direct), ("refuse", Dns::Refuse)]), Toml("\"direct\""), Restart;
+        /// DNS of governed cgroups. `"answer"`: whatever server an agent asks, the daemon answers, as policies and `[dns]`
+        /// say; on the same port, by UDP. `"direct"` lets it pass to any server, unread: data can leave that way.
+        /// `"refuse"`: agents reach targets by address or `/etc/hosts` only.
+        dns: Dns = Choice(&[("answer", Dns::Answer), ("direct", Dns::Direct), ("refuse", Dns::Refuse)]),
+            Toml("\"answer\""), Restart;
         /// The second layer, programs at the kernel's security hooks (BPF LSM): they see what the hooks of a cgroup do not,
         /// such as Unix sockets and ways out of the cgroup. `"require"`: refuse to start without all of it. `"auto"`: use what
         /// the kernel has, and say what is missing. `"off"`: don't try.
@@ -95,11 +100,12 @@ pub const PROTOCOLS: &[&str] = &["postgres"];
 section! {
     /// A target: something that agents may be allowed to reach. A connection to anything else is refused.
     "target" TargetConfig {
-        /// Its name, unique. Policies speak of `Target::"name"`.
+        /// Its name, unique. Policies speak of `Target::"name"`. `dns` is taken: that is what lookups ask.
         name: String = Name, Required, Live, sample "\"shop-db\"";
         /// The protocol spoken there.
         protocol: &'static str = Choice(&[("postgres", "postgres")]), Required, Live, sample "\"postgres\"";
-        /// What agents connect to. Host names are resolved when the file is read. No two targets may share an address.
+        /// What agents connect to. Host names are resolved when the file is read; what an agent has looked up since then counts
+        /// as well. No two targets may share an address, but by host names: then what either's policies refuse is refused.
         addresses: Vec<Address> = List { item: AddressKind, min: 1, max: 1024 }, Required, Live,
             sample "[\"127.0.0.1:5432\"]";
         /// Where the daemon connects to instead of the address the agent asked for.
@@ -194,6 +200,71 @@ section! {
         timeout: Duration = Span { min: "1s", max: "10m" }, Toml("\"30s\""), Live;
     }
 }
+
+/// How a lookup is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// As if there were no such name: a client goes on to the next name of its search list.
+    NoName,
+    /// As refused: most clients ask another server, and give up.
+    Refused,
+}
+
+/// What is done with labels that look like data rather than names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DataLabels {
+    /// Names that have one are refused.
+    Refuse,
+    /// They are names like others.
+    Allow,
+}
+
+section! {
+    /// The lookups of governed cgroups, where the daemon answers them (`intercept.dns = "answer"`). Policies permit names:
+    /// `action == Action::"read", resource in Name::"dns/host/com/example"` all of example.com. An agent that a policy lets
+    /// connect to a target may look up the target's own names without.
+    "dns" DnsConfig {
+        /// Servers that the daemon asks for agents. None: those of `/etc/resolv.conf`.
+        servers: Vec<SocketAddr> = List { item: SocketAddress, min: 0, max: 16 }, Toml("[]"), Live, sample "[\"127.0.0.53:53\"]";
+        /// How long one server may take to answer, by UDP and by TCP; each is asked twice.
+        timeout: Duration = Span { min: "100ms", max: "30s" }, Toml("\"2s\""), Live;
+        /// Types of records that agents may ask for.
+        types: Vec<&'static str> = List { item: Choice(RECORD_TYPES), min: 1, max: 32 },
+            Toml("[\"A\", \"AAAA\", \"CNAME\", \"HTTPS\", \"MX\", \"PTR\", \"SRV\", \"SVCB\", \"TXT\"]"), Live;
+        /// How a lookup is refused: `"nxdomain"` as if there were no such name, so that a client goes on with its search list;
+        /// `"refused"`, on which most clients give up. Either says why to a client that asks with EDNS (RFC 8914).
+        refusal: Refusal = Choice(&[("nxdomain", Refusal::NoName), ("refused", Refusal::Refused)]), Toml("\"nxdomain\""), Live;
+        /// DnsConfig of one agent in a minute.
+        queries_per_minute: u32 = Int::<u32>::new(1, 1_000_000), Toml("1200"), Live;
+        /// Names in one domain (its last two labels, three below a short one like co.uk) that one agent may look up in a minute
+        /// and has not looked up before: names can carry data out. A target's own names don't count.
+        new_names_per_minute: u32 = Int::<u32>::new(1, 1_000_000), Toml("60"), Live;
+        /// Bytes of such names in an hour.
+        new_name_bytes_per_hour: u64 = Size { min: "256B", max: "1GiB" }, Toml("\"16KiB\""), Live;
+        /// Names with a label of 40 characters or more that looks like data (random letters and digits): `"refuse"` or `"allow"`.
+        /// A target's own names are not looked at.
+        data_labels: DataLabels = Choice(&[("refuse", DataLabels::Refuse), ("allow", DataLabels::Allow)]), Toml("\"refuse\""), Live;
+    }
+}
+
+/// Types of records that agents can be let ask for (IANA's list of resource record types); each under its own name.
+pub const RECORD_TYPES: &[(&str, &str)] = &[
+    ("A", "A"),
+    ("AAAA", "AAAA"),
+    ("CAA", "CAA"),
+    ("CNAME", "CNAME"),
+    ("HTTPS", "HTTPS"),
+    ("MX", "MX"),
+    ("NAPTR", "NAPTR"),
+    ("NS", "NS"),
+    ("PTR", "PTR"),
+    ("SOA", "SOA"),
+    ("SRV", "SRV"),
+    ("SSHFP", "SSHFP"),
+    ("SVCB", "SVCB"),
+    ("TLSA", "TLSA"),
+    ("TXT", "TXT"),
+];
 
 section! {
     /// A limit on everything that an agent or a target can make grow. What goes beyond is refused, with a row.

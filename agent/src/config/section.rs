@@ -7,8 +7,10 @@ use super::kind::{Kind, Value, what_it_is};
 use super::problem::Problems;
 use super::resolve::Resolve;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 /// A key as it is documented.
@@ -70,6 +72,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) folder: &'a Path,
     /// How host names are resolved.
     pub(crate) resolver: &'a dyn Resolve,
+    /// The name servers to ask, and how long each may take; none: the system's.
+    pub(crate) servers: (Vec<SocketAddr>, Duration),
     /// What is wrong so far.
     pub(crate) problems: Problems,
     places: HashMap<String, Range<usize>>,
@@ -80,7 +84,20 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that has seen nothing.
     pub(crate) fn new(folder: &'a Path, resolver: &'a dyn Resolve) -> Self {
-        Self { folder, resolver, problems: Problems::default(), places: HashMap::new(), in_default: false }
+        let servers = (Vec::new(), Duration::ZERO);
+        Self {
+            folder,
+            resolver,
+            servers,
+            problems: Problems::default(),
+            places: HashMap::new(),
+            in_default: false,
+        }
+    }
+
+    /// The addresses of a host name.
+    pub(crate) fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, String> {
+        self.resolver.resolve_by(&self.servers.0, self.servers.1, host)
     }
 
     /// Notes a problem with a value.

@@ -124,8 +124,12 @@ fn sample_is_valid_when_uncommented() {
 
 /// Parses as if the file were in a folder with policies, the same each time.
 fn parse(source: &str) -> Result<Config, ConfigError> {
+    parse_with(source, &Hosts(Vec::new()))
+}
+
+fn parse_with(source: &str, hosts: &dyn Resolve) -> Result<Config, ConfigError> {
     let file = manifest_folder().join("src/config/cases/folder/i.toml");
-    Config::parse(source, &file, &Hosts(Vec::new()))
+    Config::parse(source, &file, hosts)
 }
 
 #[test]
@@ -141,8 +145,10 @@ fn finds_the_target_of_a_destination() {
          [[target]]\nname = 'b'\nprotocol = 'postgres'\naddresses = ['10.0.0.0/8:5432']\nupstream = '127.0.0.1:1'",
     )
     .unwrap();
-    let target =
-        |address: &str| config.target_at(address.parse().unwrap()).map(|target| target.name.as_str());
+    let target = |address: &str| {
+        let found = config.targets_at(address.parse().unwrap(), &[]);
+        found.first().map(|target| target.name.as_str())
+    };
     assert_eq!(target("127.0.0.1:5432"), Some("a"));
     assert_eq!(target("[::ffff:127.0.0.1]:5432"), Some("a"));
     assert_eq!(target("[fd12::1]:5432"), Some("a"));
@@ -152,6 +158,27 @@ fn finds_the_target_of_a_destination() {
     let asked = "10.1.1.1:5432".parse().unwrap();
     assert_eq!(config.target("b").unwrap().upstream_for(asked), "127.0.0.1:1".parse().unwrap());
     assert_eq!(config.target("a").unwrap().upstream_for(asked), asked);
+}
+
+#[test]
+fn finds_the_targets_of_a_name() {
+    let config = parse_with(
+        "[[target]]\nname = 'a'\nprotocol = 'postgres'\naddresses = ['one.test:5432', '10.0.0.9:5433']\n\
+         [[target]]\nname = 'b'\nprotocol = 'postgres'\naddresses = ['two.test.:5432']",
+        &Offline,
+    )
+    .unwrap();
+    let targets = |address: &str, names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| (*name).into()).collect();
+        let found = config.targets_at(address.parse().unwrap(), &names);
+        found.iter().map(|target| target.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(targets("10.7.7.7:5432", &["one.test"]), ["a"], "at an address that is not in the file");
+    assert_eq!(targets("10.7.7.7:5432", &["two.test"]), ["b"], "a final dot is no part of the name");
+    assert_eq!(targets("10.7.7.7:5432", &["one.test", "two.test"]), ["a", "b"]);
+    assert_eq!(targets("10.7.7.7:5433", &["one.test"]), [""; 0], "on another port");
+    assert_eq!(targets("10.7.7.7:5432", &["three.test"]), [""; 0]);
+    assert_eq!(targets("10.0.0.9:5433", &["two.test"]), ["a"], "an address stays its target's");
 }
 
 #[test]

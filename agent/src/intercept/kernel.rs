@@ -1,5 +1,6 @@
 //! The kernel side as the rest of the host agent sees it.
 use super::{
+    asker::Askers,
     devices,
     error::{KernelError, OriginError, Unavailable},
     foreign::{self, Foreign},
@@ -23,7 +24,7 @@ use aya::{
     EbpfLoader,
     maps::{MapData, PerCpuArray, SkStorage},
 };
-use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, CONFIG_DNS_PASSES, Count, Listener};
+use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, Count, Listener};
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -77,6 +78,7 @@ pub struct Kernel {
     published: Mutex<BTreeSet<u64>>,
     agents: ArcSwap<HashMap<u64, Known>>,
     origins: SkStorage<MapData, interlock_common::Origin>,
+    askers: Askers,
     counts: PerCpuArray<MapData, u64>,
     refusals: Refusals,
     security: Security,
@@ -121,8 +123,7 @@ impl Kernel {
                 security::attach(&mut ebpf, &pins)
             }
         };
-        let flags = if options.dns_passes { CONFIG_DNS_PASSES } else { 0 };
-        maps.configure(flags)?;
+        maps.configure(options.dns.flags())?;
         maps.forbid(&devices::forbidden(&fs::read_to_string("/proc/misc").unwrap_or_default()))?;
         placement::sweep(&hierarchy, &options.paths.cgroup_base);
         let own = options.placement.settle(&hierarchy, &options.paths.cgroup_base)?;
@@ -137,6 +138,7 @@ impl Kernel {
             published: Mutex::default(),
             agents: ArcSwap::default(),
             origins: maps::take_origins(&mut ebpf)?,
+            askers: Askers::new(maps::take_datagrams(&mut ebpf)?),
             counts: maps::take_counts(&mut ebpf)?,
             refusals: Refusals::new(maps::take_refusals(&mut ebpf)?),
             security,
@@ -338,9 +340,20 @@ impl Kernel {
             Err(error) if is_missing(&error) => return Err(OriginError::NotRedirected),
             Err(error) => return Err(OriginError::System(error.to_string())),
         };
+        self.named(&record)
+    }
+
+    /// Who sent a datagram that one of the published sockets, of this network namespace and at the address `to`, has
+    /// received from there, and which server it was meant for. Call it once for each datagram, in the order they come.
+    pub fn asker(&self, netns: u64, from: SocketAddr, to: SocketAddr) -> Result<Origin, OriginError> {
+        self.named(&self.askers.take(netns, from, to)?)
+    }
+
+    /// Puts a record and its agent's name together, if the cgroup is still governed as it was.
+    fn named(&self, record: &interlock_common::Origin) -> Result<Origin, OriginError> {
         match self.agents.load().get(&record.cgroup) {
             Some(known) if known.generation == record.generation => {
-                Ok(Origin::new(&record, Arc::clone(&known.name)))
+                Ok(Origin::new(record, Arc::clone(&known.name)))
             }
             _ => Err(OriginError::Released(CgroupId(record.cgroup))),
         }

@@ -4,15 +4,17 @@ use aya::{
     Ebpf, Pod,
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage},
 };
-use interlock_common::{Agent, Config, Count, FlowKey, Layout, Listener, Origin, UnixName};
+use interlock_common::{Agent, Config, Count, Datagrams, FlowKey, Layout, Listener, Origin, Taken, UnixName};
 use std::path::Path;
 
 /// The maps that are pinned, by their names in the object, and the sizes of their keys and values in bytes.
-pub(super) const PINNED: [(&str, usize, usize); 12] = [
+pub(super) const PINNED: [(&str, usize, usize); 14] = [
     ("AGENTS", 8, size_of::<Agent>()),
     ("LISTENERS", 8, size_of::<Listener>()),
     ("SOCKETS", 4, size_of::<Origin>()),
     ("FLOWS", size_of::<FlowKey>(), size_of::<Origin>()),
+    ("DATAGRAMS", size_of::<FlowKey>(), size_of::<Datagrams>()),
+    ("TAKEN", size_of::<FlowKey>(), size_of::<Taken>()),
     ("ORIGINS", 4, size_of::<Origin>()),
     ("OURS", 4, 8),
     ("CONFIG", 4, size_of::<Config>()),
@@ -133,6 +135,14 @@ pub(super) fn take_refusals(ebpf: &mut Ebpf) -> Result<RingBuf<MapData>, KernelE
 pub(super) fn take_origins(ebpf: &mut Ebpf) -> Result<SkStorage<MapData, Origin>, KernelError> {
     take(ebpf, "ORIGINS")
 }
+
+/// Who sends lookups, and how many of them were taken.
+pub(super) fn take_datagrams(ebpf: &mut Ebpf) -> Result<DatagramMaps, KernelError> {
+    Ok((take(ebpf, "DATAGRAMS")?, take(ebpf, "TAKEN")?))
+}
+
+/// `DATAGRAMS` and `TAKEN`.
+pub(super) type DatagramMaps = (HashMap<MapData, FlowKey, Datagrams>, HashMap<MapData, FlowKey, Taken>);
 
 /// The counters.
 pub(super) fn take_counts(ebpf: &mut Ebpf) -> Result<PerCpuArray<MapData, u64>, KernelError> {

@@ -1,6 +1,6 @@
 //! How to open the kernel side, and where it sends connections.
 use super::{pins::Paths, placement::Placement};
-use interlock_common::FLOWS_MAX;
+use interlock_common::{CONFIG_DNS_ANSWERED, CONFIG_DNS_PASSES, FLOWS_MAX};
 use std::net::{SocketAddrV4, SocketAddrV6};
 
 /// How to open the kernel side.
@@ -10,8 +10,8 @@ pub struct KernelOptions {
     pub paths: Paths,
     /// Which cgroup this process's listening sockets are made in.
     pub placement: Placement,
-    /// Whether datagrams of governed processes to port 53 pass. All others are refused in any case.
-    pub dns_passes: bool,
+    /// What becomes of governed processes' datagrams to port 53. All others are refused in any case.
+    pub dns: Lookups,
     /// How many connections can be on their way from `connect` to `accept` at one time (half open). One that finds no
     /// room arrives without an origin. Counts when the pins are made, not when they are adopted.
     pub flows_max: u32,
@@ -26,10 +26,33 @@ impl Default for KernelOptions {
         Self {
             paths: Paths::default(),
             placement: Placement::default(),
-            dns_passes: true,
+            dns: Lookups::Pass,
             flows_max: FLOWS_MAX as u32,
             security: true,
             unix_sockets: Vec::new(),
+        }
+    }
+}
+
+/// What becomes of datagrams to port 53.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookups {
+    /// They go to the published sockets of the listener's address and port, by UDP; [`Kernel::asker`](super::Kernel::asker)
+    /// says who sent one.
+    Answered,
+    /// They go where they want to.
+    Pass,
+    /// They are refused.
+    Refused,
+}
+
+impl Lookups {
+    /// As the programs read it.
+    pub(super) const fn flags(self) -> u32 {
+        match self {
+            Self::Answered => CONFIG_DNS_ANSWERED,
+            Self::Pass => CONFIG_DNS_PASSES,
+            Self::Refused => 0,
         }
     }
 }

@@ -22,7 +22,7 @@ const SOCK_OPS: u32 = 3;
 
 /// What every governed cgroup gets, in the order of attaching: first what refuses, last what redirects, so that no
 /// socket is redirected before its origin can be handed over.
-pub(super) const GOVERNED: [Hook; 14] = [
+pub(super) const GOVERNED: [Hook; 16] = [
     Hook { name: "sock_create", attach_type: 2 },
     Hook { name: "ingress", attach_type: 0 },
     Hook { name: "egress", attach_type: 1 },
@@ -30,6 +30,8 @@ pub(super) const GOVERNED: [Hook; 14] = [
     Hook { name: "bind4", attach_type: 8 },
     Hook { name: "bind6", attach_type: 9 },
     Hook { name: "setsockopt", attach_type: 22 },
+    Hook { name: "recvmsg4", attach_type: 19 },
+    Hook { name: "recvmsg6", attach_type: 20 },
     Hook { name: "sendmsg4", attach_type: 14 },
     Hook { name: "sendmsg6", attach_type: 15 },
     Hook { name: "sockops_client", attach_type: SOCK_OPS },

@@ -167,7 +167,7 @@ pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// The cookie of a socket's network namespace: what programs see (`SO_NETNS_COOKIE`, Linux 5.14).
-pub(super) fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
+pub fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
     let mut cookie = 0u64;
     let mut size = size_of::<u64>() as libc::socklen_t;
     // SAFETY: value and size are live for the call, and the kernel writes at most `size` bytes.

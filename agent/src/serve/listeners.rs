@@ -1,10 +1,10 @@
 //! The sockets that connections come in by.
 
-use crate::config::Config;
+use crate::config::{Config, Dns};
 use crate::intercept::Listeners;
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -32,15 +32,17 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Listening {
     pub(super) all: Vec<Listener>,
+    /// What takes lookups by UDP, where we answer them: at the transparent listeners' addresses and ports.
+    pub(super) lookups: Vec<UdpSocket>,
 }
 
 impl Listening {
     /// Binds everything that the configuration asks for. Call it after the kernel side is open: a socket belongs to the
     /// cgroup that it was made in.
     pub(super) fn bind(config: &Config, transparent: bool) -> anyhow::Result<Self> {
-        let mut all = Vec::new();
+        let (mut all, mut lookups) = (Vec::new(), Vec::new());
         if transparent {
-            bind_transparent(config, &mut all)?;
+            bind_transparent(config, &mut all, &mut lookups)?;
         }
         for explicit in &config.listeners {
             let kind = Kind::Explicit { agent: explicit.agent.clone(), target: explicit.target.clone() };
@@ -49,7 +51,7 @@ impl Listening {
                     .context("an explicit listener (`[[listener]]`) can't be made")?,
             );
         }
-        Ok(Self { all })
+        Ok(Self { all, lookups })
     }
 
     pub(super) fn addresses(&self) -> Arc<[SocketAddr]> {
@@ -61,7 +63,8 @@ impl Listening {
     }
 
     pub(super) fn transparent_sockets(&self) -> Vec<BorrowedFd<'_>> {
-        self.transparent().map(|listener| listener.socket.as_fd()).collect()
+        let lookups = self.lookups.iter().map(UdpSocket::as_fd);
+        self.transparent().map(|listener| listener.socket.as_fd()).chain(lookups).collect()
     }
 
     /// What the kernel is told.
@@ -78,24 +81,65 @@ impl Listening {
     }
 }
 
-fn bind_transparent(config: &Config, all: &mut Vec<Listener>) -> anyhow::Result<()> {
+fn bind_transparent(
+    config: &Config,
+    all: &mut Vec<Listener>,
+    lookups: &mut Vec<UdpSocket>,
+) -> anyhow::Result<()> {
     const WHAT: &str = "the listener for intercepted connections can't be made; another daemon may have its port (`intercept.port`)";
     let address = match config.intercept.address {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
     };
     let v4 = SocketAddrV4::new(address, config.intercept.port);
-    let first = bind(SocketAddr::V4(v4), Kind::Transparent).context(WHAT)?;
+    let answers = config.intercept.dns == Dns::Answer;
+    let (first, socket) = bind_both(SocketAddr::V4(v4), answers).context(WHAT)?;
     let port = first.address.port();
     all.push(first);
+    lookups.extend(socket);
     if config.intercept.ipv6 {
         let v6 = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
-        match bind(v6, Kind::Transparent) {
-            Ok(listener) => all.push(listener),
+        match bind_both(v6, answers) {
+            Ok((listener, socket)) => {
+                all.push(listener);
+                lookups.extend(socket);
+            }
             Err(error) => tracing::warn!(%error, "no IPv6 here: governed IPv6 connections are refused"),
         }
     }
     Ok(())
+}
+
+/// A listener and, if lookups are answered, the socket for them at the same address and port. Where any port will do, one is
+/// looked for that is free for both.
+fn bind_both(address: SocketAddr, answers: bool) -> anyhow::Result<(Listener, Option<UdpSocket>)> {
+    const TRIES: usize = 16;
+    let tries = if address.port() == 0 { TRIES } else { 1 };
+    let mut result = Err(anyhow::anyhow!("`{address}`: no port is free"));
+    for _ in 0..tries {
+        let listener = bind(address, Kind::Transparent)?;
+        if !answers {
+            return Ok((listener, None));
+        }
+        match bind_lookups(listener.address) {
+            Ok(socket) => return Ok((listener, Some(socket))),
+            Err(error) => result = Err(error),
+        }
+    }
+    result
+}
+
+/// No other process may share the address: so without `SO_REUSEADDR`, which for UDP means just that.
+fn bind_lookups(address: SocketAddr) -> anyhow::Result<UdpSocket> {
+    let what = || format!("`{address}` can't be had for lookups (UDP, `intercept.dns`)");
+    let socket =
+        Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).with_context(what)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true).with_context(what)?;
+    }
+    socket.bind(&address.into()).with_context(what)?;
+    socket.set_nonblocking(true).with_context(what)?;
+    Ok(UdpSocket::from(socket))
 }
 
 fn bind(address: SocketAddr, kind: Kind) -> anyhow::Result<Listener> {

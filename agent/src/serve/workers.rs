@@ -3,6 +3,7 @@
 
 use super::governor::Governor;
 use super::listeners::{Kind, Listening};
+use crate::dns;
 use crate::identity::Caller;
 use crate::intercept::{Kernel, OriginError};
 use crate::reactor::{Handle, Listener, Reactor};
@@ -33,6 +34,7 @@ struct Acceptor {
     kernel: Option<Arc<Kernel>>,
     governor: Arc<Governor>,
     sessions: Sessions,
+    lookups: Option<dns::Handle>,
     kind: Kind,
     address: SocketAddr,
 }
@@ -44,6 +46,7 @@ impl Workers {
         kernel: Option<&Arc<Kernel>>,
         governor: &Arc<Governor>,
         sessions: &Sessions,
+        lookups: Option<&dns::Handle>,
     ) -> anyhow::Result<Self> {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         let (stop, stopped) = watch::channel(false);
@@ -56,6 +59,7 @@ impl Workers {
                     kernel: kernel.cloned(),
                     governor: Arc::clone(governor),
                     sessions: sessions.clone(),
+                    lookups: lookups.cloned(),
                     kind: listener.kind.clone(),
                     address: listener.address,
                 };
@@ -141,6 +145,15 @@ impl Acceptor {
                 }
             },
         };
+        if caller.destination.port() == dns::PORT
+            && explicit.is_none()
+            && let Some(lookups) = &self.lookups
+        {
+            if !lookups.take(std::net::TcpStream::from(stream), caller) {
+                tracing::warn!(%peer, "a connection for lookups is closed: too many wait");
+            }
+            return;
+        }
         let session = self.sessions.clone().serve(reactor.clone(), stream, caller, explicit);
         reactor.spawn(session);
     }

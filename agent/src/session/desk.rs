@@ -1,4 +1,7 @@
-//! Decides the questions of one session and records them: no operation is released without a ruling and a row.
+//! Decides the operations of one session and records them: none is released without a ruling and a row.
+//!
+//! A machine asks [`Desk::decide`] by its questions; what is answered here instead of passed on (lookups) asks
+//! [`Desk::admit`].
 
 use super::Sessions;
 use super::record::{Recorder, micros_now};
@@ -12,18 +15,20 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
 use wire::{
-    Access, Action, Answer, Blame, Denial, OpEnd, OpMap, Operation, Phase, Question, ResourceKind, Verdict,
-    WireError,
+    Access, Action, Answer, Blame, Denial, OpEnd, OpId, OpMap, Operation, Phase, Question, ResourceKind,
+    Verdict, WireError,
 };
 
 /// The desk of one session.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     sessions: Sessions,
     recorder: Recorder,
     caller: Caller,
     entry: Arc<Entry>,
     who: Principal,
     at: Place,
+    /// Other targets that the connection may be for: their rules must permit too.
+    also: Vec<Place>,
     running: OpMap<Running>,
 }
 
@@ -31,6 +36,19 @@ struct Running {
     begun: Begun,
     released: Instant,
 }
+
+/// What became of an operation.
+pub(crate) enum Admission {
+    /// It may run; its row is open.
+    Released,
+    /// It may not; its row is written.
+    Refused(Denial),
+    /// It may once its row is on the disk: [`Desk::settle`] then says.
+    Soon(Recording),
+}
+
+/// A row on its way to the disk.
+pub(crate) type Recording = oneshot::Receiver<Result<Begun, SpoolError>>;
 
 /// When a question was asked, and for how long it was decided.
 #[derive(Clone, Copy)]
@@ -52,7 +70,7 @@ pub(super) enum Decided {
 /// A permitted operation whose row must be durable first.
 pub(super) struct Waiting {
     question: Question,
-    pub(super) row: oneshot::Receiver<Result<Begun, SpoolError>>,
+    pub(super) row: Recording,
 }
 
 impl Desk {
@@ -67,12 +85,32 @@ impl Desk {
         .in_container(Some(identity::runs(&caller.cgroup).container.to_owned()).filter(|id| !id.is_empty()))
         .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()));
         let at = place_of(&recorder);
-        Self { sessions, recorder, caller, entry, who, at, running: OpMap::default() }
+        Self { sessions, recorder, caller, entry, who, at, also: Vec::new(), running: OpMap::default() }
+    }
+
+    /// Has the rules of these targets hold as well: whatever any of them refuses is refused.
+    pub(super) fn and_as(mut self, targets: &[&str]) -> Self {
+        self.also = targets.iter().map(|target| Place::new((*target).into(), "".into())).collect();
+        self
+    }
+
+    /// Who asks.
+    pub(crate) const fn principal(&self) -> &Principal {
+        &self.who
+    }
+
+    /// Where.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.at
     }
 
     pub(super) fn logs_in(&mut self, user: &str, database: &str) {
         self.recorder.logs_in(user, database);
         self.at = place_of(&self.recorder);
+        let database: Arc<str> = database.into();
+        for place in &mut self.also {
+            *place = Place::new(Arc::clone(&place.target), Arc::clone(&database));
+        }
     }
 
     pub(super) fn cancel_key(&self, key: wire::CancelKey) {
@@ -82,26 +120,47 @@ impl Desk {
 
     /// Rules on a question and sees to its row.
     pub(super) fn decide(&mut self, question: Question) -> Decided {
+        match self.admit(question.op(), Self::rule) {
+            Admission::Released => Decided::Now(question.answer(Verdict::Forward).0),
+            Admission::Refused(denial) => Decided::Now(question.answer(Verdict::Deny(denial)).0),
+            Admission::Soon(row) => Decided::Soon(Waiting { question, row }),
+        }
+    }
+
+    /// Rules on an operation by `rule`, which gets the policies in force and the hour, and sees to its row.
+    pub(crate) fn admit(
+        &mut self,
+        op: &Operation,
+        rule: impl FnOnce(&Self, &Live, &Operation, u8) -> Arc<Ruling>,
+    ) -> Admission {
         let (time, asked) = (micros_now(), Instant::now());
         let live = self.sessions.live.load();
-        let ruling = self.rule(&live, question.op(), hour(time));
+        let ruling = rule(self, &live, op, hour(time));
         let decision_ns = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let times = Times { time, decision_ns };
         match &ruling.effect {
-            Effect::Forward => self.forward(&live, question, &ruling, times),
-            Effect::Deny => Decided::Now(self.deny(&live, question, &ruling, times)),
+            Effect::Forward => self.forward(&live, op, &ruling, times),
+            Effect::Deny => Admission::Refused(self.deny(&live, op, &ruling, times)),
             Effect::Hold { groups } => {
                 let ruling = unapproved(&ruling, groups);
-                Decided::Now(self.deny(&live, question, &ruling, times))
+                Admission::Refused(self.deny(&live, op, &ruling, times))
             }
         }
     }
 
     fn rule(&self, live: &Live, op: &Operation, hour: u8) -> Arc<Ruling> {
-        match &op.cancel {
-            Some(key) => Arc::new(self.rule_on_cancel(key)),
-            None => live.policies.rule(&Asked { who: &self.who, at: &self.at, meaning: &op.meaning, hour }),
+        if let Some(key) = &op.cancel {
+            return Arc::new(self.rule_on_cancel(key));
         }
+        let ask = |at| live.policies.rule(&Asked { who: &self.who, at, meaning: &op.meaning, hour });
+        let severity = |ruling: &Ruling| match ruling.effect {
+            Effect::Forward => 0,
+            Effect::Hold { .. } => 1,
+            Effect::Deny => 2,
+        };
+        self.also.iter().map(ask).fold(ask(&self.at), |strictest, other| {
+            if severity(&other) > severity(&strictest) { other } else { strictest }
+        })
     }
 
     /// An agent may interrupt its own operations: that takes nothing that it could not do by hanging up.
@@ -131,14 +190,14 @@ impl Desk {
         }
     }
 
-    fn forward(&mut self, live: &Live, question: Question, ruling: &Ruling, times: Times) -> Decided {
-        if question.op().phase == Phase::Prepare {
-            return Decided::Now(question.answer(Verdict::Forward).0);
+    fn forward(&mut self, live: &Live, op: &Operation, ruling: &Ruling, times: Times) -> Admission {
+        if op.phase == Phase::Prepare {
+            return Admission::Released;
         }
         let keep = &live.config.audit;
-        let row = self.recorder.operation(question.op(), ruling, (Recorded::Forward, times), keep);
+        let row = self.recorder.operation(op, ruling, (Recorded::Forward, times), keep);
         let durable = match live.config.audit.durable {
-            Durable::Writes => changes_something(&question.op().meaning.accesses),
+            Durable::Writes => changes_something(&op.meaning.accesses),
             Durable::All => true,
             Durable::Never => false,
         };
@@ -149,50 +208,52 @@ impl Desk {
                 drop(sender.send(begun));
             };
             self.sessions.spool.begin_durable(row, Box::new(then));
-            return Decided::Soon(Waiting { question, row: receiver });
+            return Admission::Soon(receiver);
         }
         let begun = self.sessions.spool.begin(row);
-        Decided::Now(self.release(question, begun))
+        self.settle(op.id, begun)
     }
 
     /// The row of a waiting operation reached the disk, or could not.
     pub(super) fn recorded(&mut self, waiting: Waiting, begun: Result<Begun, SpoolError>) -> Answer {
-        self.release(waiting.question, begun)
+        match self.settle(waiting.question.op().id, begun) {
+            Admission::Refused(denial) => waiting.question.answer(Verdict::Deny(denial)).0,
+            _ => waiting.question.answer(Verdict::Forward).0,
+        }
     }
 
-    fn release(&mut self, question: Question, begun: Result<Begun, SpoolError>) -> Answer {
+    /// The row of an operation reached its place, or could not: releases or refuses it.
+    pub(crate) fn settle(&mut self, op: OpId, begun: Result<Begun, SpoolError>) -> Admission {
         match begun {
             Ok(begun) => {
                 self.sessions.registry.counts.forwarded();
-                let id = question.op().id;
-                self.running.insert(id, Running { begun, released: Instant::now() });
-                question.answer(Verdict::Forward).0
+                self.running.insert(op, Running { begun, released: Instant::now() });
+                Admission::Released
             }
             Err(error) => {
                 tracing::error!(%error, agent = %self.caller.agent, "an operation is refused because it can't be recorded");
                 self.sessions.registry.counts.denied();
-                let denial = Denial {
+                Admission::Refused(Denial {
                     message: "refused by Interlock: the operation can't be recorded".into(),
                     hint: "Ask the operators of this host to look at `interlock doctor`.".into(),
-                };
-                question.answer(Verdict::Deny(denial)).0
+                })
             }
         }
     }
 
-    fn deny(&mut self, live: &Live, question: Question, ruling: &Ruling, times: Times) -> Answer {
+    fn deny(&mut self, live: &Live, op: &Operation, ruling: &Ruling, times: Times) -> Denial {
         self.sessions.registry.counts.denied();
         let keep = &live.config.audit;
-        let row = self.recorder.operation(question.op(), ruling, (Recorded::Deny, times), keep);
+        let row = self.recorder.operation(op, ruling, (Recorded::Deny, times), keep);
         if let Err(error) = self.sessions.spool.record(row) {
             tracing::error!(%error, reason = %ruling.reason, "a refused operation could not be recorded");
         }
         let message = format!("refused by Interlock: {}", ruling.reason).into();
-        question.answer(Verdict::Deny(Denial { message, hint: (&*ruling.hint).into() })).0
+        Denial { message, hint: (&*ruling.hint).into() }
     }
 
     /// An operation came to its end: its row is complete.
-    pub(super) fn done(&mut self, end: OpEnd) {
+    pub(crate) fn done(&mut self, end: OpEnd) {
         let Some(running) = self.running.remove(end.op()) else { return };
         let target_us = u64::try_from(running.released.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (error_code, error) =
@@ -224,7 +285,7 @@ impl Desk {
     }
 
     /// The session is ended from here for a reason that is no operation's.
-    pub(super) fn refused(&mut self, verb: &str, reason: &str) {
+    pub(crate) fn refused(&mut self, verb: &str, reason: &str) {
         self.sessions.registry.counts.denied();
         let row = self.recorder.refusal(verb, Action::Unknown, reason);
         if let Err(error) = self.sessions.spool.record(row) {

@@ -22,7 +22,8 @@ pub(super) struct Driver {
     client: Leg,
     /// Not connected to before something is released to it: a refused login never reaches the target.
     server: Option<Leg>,
-    upstream: SocketAddr,
+    /// The target's addresses, in the order that they are tried.
+    upstreams: Vec<SocketAddr>,
     machine: Box<dyn Interceptor>,
     desk: Desk,
     /// Known to speak the target's protocol; until then, the first bytes.
@@ -53,7 +54,7 @@ pub(super) enum Happening {
 
 impl Driver {
     pub(super) fn new(
-        (client, upstream): (Socket, SocketAddr),
+        (client, upstreams): (Socket, Vec<SocketAddr>),
         machine: Box<dyn Interceptor>,
         desk: Desk,
         protocol: &'static dyn Protocol,
@@ -63,7 +64,7 @@ impl Driver {
         Self {
             client: Leg::new(client),
             server: None,
-            upstream,
+            upstreams,
             machine,
             desk,
             recognised: Some(protocol),
@@ -316,23 +317,26 @@ impl Driver {
     async fn send_to_server(&mut self, bytes: Bytes) -> bool {
         self.started = true;
         if self.server.is_none() {
+            self.server = self.connect().await;
+        }
+        let Some(server) = &mut self.server else { return false };
+        server.queue(bytes);
+        true
+    }
+
+    /// Connects to the target, by the first of its addresses that can be reached.
+    async fn connect(&self) -> Option<Leg> {
+        for upstream in &self.upstreams {
             let connecting = {
                 let _clock = self.timers.enter();
-                tokio::time::timeout(self.connect_timeout, Socket::connect(&self.reactor, self.upstream))
+                tokio::time::timeout(self.connect_timeout, Socket::connect(&self.reactor, *upstream))
             };
-            let connected = connecting.await;
-            match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(socket) => self.server = Some(Leg::new(socket)),
-                Err(error) => {
-                    tracing::warn!(upstream = %self.upstream, %error, "a target can't be reached");
-                    return false;
-                }
+            match connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(socket) => return Some(Leg::new(socket)),
+                Err(error) => tracing::warn!(%upstream, %error, "a target can't be reached"),
             }
         }
-        if let Some(server) = &mut self.server {
-            server.queue(bytes);
-        }
-        true
+        None
     }
 }
 

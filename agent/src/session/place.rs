@@ -5,6 +5,8 @@ use crate::config::TargetConfig;
 use crate::identity::Caller;
 use crate::live::Live;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Why a connection goes nowhere.
 #[derive(Debug)]
@@ -15,35 +17,88 @@ pub(super) struct Refusal {
     pub(super) reason: String,
 }
 
-/// The target of a connection and the address to connect to.
+/// Addresses of one host that are tried.
+const UPSTREAMS_MAX: usize = 8;
+
+/// Where a connection goes.
+#[derive(Debug)]
+pub(super) struct Placed<'a> {
+    /// What it is for.
+    pub(super) target: &'a TargetConfig,
+    /// What it may be for as well: another host name has the same address.
+    pub(super) also: Vec<&'a str>,
+    /// The address to connect to, and others of the same host: a client whose connection we have taken can't try them itself.
+    pub(super) upstreams: Vec<SocketAddr>,
+    /// The names that the agent knows the address by, from its lookups.
+    pub(super) names: Vec<Arc<str>>,
+}
+
+/// Finds the targets of a connection and the address to connect to.
 pub(super) fn place<'a>(
     sessions: &Sessions,
     live: &'a Live,
     caller: &Caller,
     explicit: Option<&str>,
-) -> Result<(&'a TargetConfig, SocketAddr), Refusal> {
+) -> Result<Placed<'a>, Refusal> {
     let refusal = |target: &str, reason: String| Refusal { target: target.to_owned(), reason };
     if live.config.agent(&caller.agent).is_none() {
         let reason = format!("the configuration has no agent `{}` any more", caller.agent);
         return Err(refusal("", reason));
     }
-    let (target, upstream) = match explicit {
+    let placed = match explicit {
         Some(name) => {
             let found = target(live, name).and_then(|found| Some((found, found.first_upstream()?)));
-            found.ok_or_else(|| {
+            let (target, upstream) = found.ok_or_else(|| {
                 refusal(name, format!("target `{name}` has no single address to connect to"))
-            })?
-        }
-        None => {
-            let found = live.config.target_at(caller.destination);
-            let found = found.ok_or_else(|| {
-                refusal("", format!("no target of the configuration is at {}", caller.destination))
             })?;
-            (found, found.upstream_for(caller.destination))
+            Placed { target, also: Vec::new(), upstreams: vec![upstream], names: Vec::new() }
         }
+        None => at_destination(sessions, live, caller)?,
     };
-    if sessions.own.contains(&upstream) {
-        return Err(refusal(&target.name, format!("{upstream} is Interlock's own listener: a loop")));
+    if let Some(own) = placed.upstreams.iter().find(|upstream| sessions.own.contains(upstream)) {
+        return Err(refusal(&placed.target.name, format!("{own} is Interlock's own listener: a loop")));
     }
-    Ok((target, upstream))
+    Ok(placed)
+}
+
+/// Several targets can have an address by their host names. Which of them is meant can't be told, so all of their rules must
+/// permit; and they must agree on where the connection goes.
+fn at_destination<'a>(sessions: &Sessions, live: &'a Live, caller: &Caller) -> Result<Placed<'a>, Refusal> {
+    let destination = caller.destination;
+    let now = Instant::now();
+    let names = sessions.names.of(&caller.agent, destination.ip(), now);
+    let known = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    let found = live.config.targets_at(destination, &names);
+    let Some((target, others)) = found.split_first() else {
+        let reason = format!("no target of the configuration is at {destination}{known}");
+        return Err(Refusal { target: String::new(), reason });
+    };
+    let upstream = target.upstream_for(destination);
+    let mut also = Vec::new();
+    for other in others {
+        if other.protocol != target.protocol || other.upstream_for(destination) != upstream {
+            let reason = format!(
+                "{destination}{known} is of target `{}` and of target `{}`, which differ in protocol or `upstream`",
+                target.name, other.name
+            );
+            return Err(Refusal { target: target.name.clone(), reason });
+        }
+        also.push(other.name.as_str());
+    }
+    let mut upstreams = vec![upstream];
+    if target.upstream.is_none() {
+        let others = names.iter().flat_map(|name| sessions.names.addresses(&caller.agent, name, now));
+        for other in others.map(|address| SocketAddr::new(address, destination.port())) {
+            let is_same = live
+                .config
+                .targets_at(other, &names)
+                .iter()
+                .map(|one| &one.name)
+                .eq(found.iter().map(|one| &one.name));
+            if is_same && !upstreams.contains(&other) && upstreams.len() < UPSTREAMS_MAX {
+                upstreams.push(other);
+            }
+        }
+    }
+    Ok(Placed { target, also, upstreams, names })
 }

@@ -11,6 +11,15 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use wire::{Action, Certainty, Operation};
 
+/// What all rows of a host have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// The host's name.
+    pub host: Arc<str>,
+    /// The layers of the boundary that are missing, with commas between them.
+    pub degraded: Arc<str>,
+}
+
 /// Makes the rows of one session.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
@@ -19,11 +28,12 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(host: &Arc<str>, caller: &Caller) -> Self {
+    pub(super) fn new(site: &Site, caller: &Caller) -> Self {
         let process = &caller.process;
         let runs = identity::runs(&caller.cgroup);
         let subject = Subject::new(SubjectFields {
-            host: Arc::clone(host),
+            host: Arc::clone(&site.host),
+            degraded: Arc::clone(&site.degraded),
             agent: Arc::clone(&caller.agent),
             cgroup: Arc::clone(&caller.cgroup),
             pid: caller.pid,
@@ -51,6 +61,14 @@ impl Recorder {
         let subject = self.subject.edit();
         subject.target = target.into();
         subject.protocol = protocol.into();
+        self
+    }
+
+    /// Adds the names that the destination is known by.
+    pub(super) fn named(mut self, names: &[Arc<str>]) -> Self {
+        if !names.is_empty() {
+            self.subject.edit().destination_name = names.join(" ").into();
+        }
         self
     }
 

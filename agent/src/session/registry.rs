@@ -76,7 +76,7 @@ impl fmt::Display for Full {
 
 /// A session in the registry; leaves it when dropped.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     registry: Arc<Registry>,
     session: Arc<Entry>,
 }
@@ -108,6 +108,11 @@ impl Registry {
         self.counts.sessions.fetch_add(1, Ordering::Relaxed);
         let session = Arc::new(Entry { agent: Arc::clone(agent), key: Mutex::new(None) });
         Ok(Guard { registry: Arc::clone(self), session })
+    }
+
+    /// The entry of one that has no connection of its own, and is not counted.
+    pub(super) fn visitor(agent: &Arc<str>) -> Arc<Entry> {
+        Arc::new(Entry { agent: Arc::clone(agent), key: Mutex::new(None) })
     }
 
     /// Sessions open, in all and by agent.

@@ -61,11 +61,15 @@ pub enum Count {
     Descriptor = 25,
     /// Mounting or unmounting: networks can be mounted, and what holds the boundary unmounted.
     Mount = 26,
+    /// A lookup was sent to the host agent, which answers it.
+    DnsAnswered = 27,
+    /// A lookup from an address and port that another socket sent one from just now, which has not been taken yet.
+    DnsBusy = 28,
 }
 
 impl Count {
     /// How many counters there are.
-    pub const LEN: usize = 27;
+    pub const LEN: usize = 29;
 
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; Self::LEN] = [
@@ -96,6 +100,8 @@ impl Count {
         Self::CgroupFile,
         Self::Descriptor,
         Self::Mount,
+        Self::DnsAnswered,
+        Self::DnsBusy,
     ];
 
     /// The counter of a number; `None` if there is none of this number.
@@ -133,6 +139,8 @@ impl Count {
             Self::CgroupFile => "denied_cgroup_file",
             Self::Descriptor => "denied_descriptor",
             Self::Mount => "denied_mount",
+            Self::DnsAnswered => "dns_answered",
+            Self::DnsBusy => "denied_dns_busy",
         }
     }
 }

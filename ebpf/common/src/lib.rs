@@ -10,11 +10,11 @@ mod records;
 
 pub use address::Address;
 pub use count::Count;
-pub use records::{Agent, Config, FlowKey, Layout, Listener, Origin, Refusal, UnixName};
+pub use records::{Agent, Config, Datagrams, FlowKey, Layout, Listener, Origin, Refusal, Taken, UnixName};
 
 /// Version of the map layouts. Pinned maps live in a directory of this name, so that a newer host agent never reads
 /// what an older one wrote in another layout.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Agent names are kept in the kernel so that they survive a restart of the host agent; longer ones are refused.
 pub const AGENT_NAME_BYTES_MAX: usize = 63;
@@ -28,6 +28,10 @@ pub const LISTENERS_MAX: usize = 1024;
 /// How many connections can be on their way from `connect` to `accept` at one time. A connection that finds the
 /// table full reaches the proxy without an origin and is closed there.
 pub const FLOWS_MAX: usize = 65_536;
+
+/// How many ends of governed sockets can have lookups on their way to the host agent at one time. Older ones make room: one
+/// that is still waiting then is not answered.
+pub const DATAGRAMS_MAX: usize = 65_536;
 
 /// How deep below the root of the cgroup hierarchy a governed cgroup is looked for, in levels. A process deeper than
 /// that, whose governed ancestor lies deeper too, is refused.
@@ -49,8 +53,16 @@ pub const SOCKET_SK_OFFSET: usize = 24;
 /// Bytes of refusals that can wait for the host agent: some 1,300 of them. Those that find no room are only counted.
 pub const REFUSALS_BYTES: usize = 256 * 1024;
 
-/// [`Config::flags`]: datagrams to port 53 pass. Without it every datagram of a governed process is refused.
+/// [`Config::flags`]: datagrams to port 53 pass.
 pub const CONFIG_DNS_PASSES: u32 = 1;
+
+/// [`Config::flags`]: datagrams to port 53 go to the host agent, which answers them. With neither flag every datagram of a
+/// governed process is refused.
+pub const CONFIG_DNS_ANSWERED: u32 = 2;
+
+/// How long a datagram can wait to be taken before it counts as lost, in nanoseconds: until then no other socket may send
+/// from the same address and port, so that nobody's lookup is taken for another's.
+pub const DATAGRAM_AGE_MAX: u64 = 2_000_000_000;
 
 /// [`Origin::state`]: nothing under way on this socket.
 pub const STATE_IDLE: u16 = 0;

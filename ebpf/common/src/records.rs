@@ -71,9 +71,31 @@ pub struct Origin {
     pub cookie: u64,
     /// Monotonic time of the call, in nanoseconds since boot.
     pub time: u64,
+    /// Cookie of the socket's network namespace.
+    pub netns: u64,
 }
 
-/// Key of `FLOWS`: a TCP connection between an agent's socket and the listener.
+/// Value of `DATAGRAMS`, keyed by the two ends ([`FlowKey`]): who sends datagrams to the host agent from there.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Datagrams {
+    /// The sender; its time is that of the last datagram.
+    pub origin: Origin,
+    /// How many it has sent.
+    pub sent: u64,
+}
+
+/// Value of `TAKEN`, with the same key: how many of those the host agent has taken.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// Cookie of the socket that sent them.
+    pub cookie: u64,
+    /// How many.
+    pub taken: u64,
+}
+
+/// Key of `FLOWS`, and of `DATAGRAMS` and `TAKEN`: the ends of an agent's socket and of the listener.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct FlowKey {
@@ -210,6 +232,8 @@ mod pod {
     unsafe impl aya::Pod for super::Listener {}
     unsafe impl aya::Pod for super::Origin {}
     unsafe impl aya::Pod for super::FlowKey {}
+    unsafe impl aya::Pod for super::Datagrams {}
+    unsafe impl aya::Pod for super::Taken {}
     unsafe impl aya::Pod for super::Refusal {}
     unsafe impl aya::Pod for super::UnixName {}
     unsafe impl aya::Pod for super::Layout {}
@@ -222,7 +246,8 @@ const _: () = {
     assert!(offset_of!(Agent, name_len) == 16 && offset_of!(Agent, name) == 17);
     assert!(size_of::<Listener>() == 36 && align_of::<Listener>() == 4);
     assert!(offset_of!(Listener, address4) == 16 && offset_of!(Listener, port6) == 32);
-    assert!(size_of::<Origin>() == 72 && align_of::<Origin>() == 8);
+    assert!(size_of::<Origin>() == 80 && align_of::<Origin>() == 8);
+    assert!(size_of::<Datagrams>() == 88 && size_of::<Taken>() == 16);
     assert!(
         offset_of!(Origin, port) == 16 && offset_of!(Origin, pid) == 24 && offset_of!(Origin, thread) == 36
     );

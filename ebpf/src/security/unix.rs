@@ -37,7 +37,7 @@ pub fn lsm_socket_post_create(ctx: LsmContext) -> i32 {
 
 #[inline(always)]
 fn mark(socket: *const c_void, caller: &Caller) -> bool {
-    let mut made = caller.mark(0);
+    let mut made = caller.mark(0, 0);
     let sock = sock_of(socket);
     if sock.is_null() {
         return false; // Newer kernels make the verifier ask.

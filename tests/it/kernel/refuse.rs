@@ -1,5 +1,6 @@
 //! What a governed cgroup may not do, each with a control that shows the attempt to work elsewhere.
 use super::scene::{NOWHERE, Scene, client, kernel_or_skip, run};
+use interlock::intercept::Lookups;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
@@ -113,7 +114,7 @@ fn dns_passes_only_while_it_may() {
     let open = Scene::new();
     assert_eq!(ask(&open, 2), json!(["ok", "ok"]));
     assert_eq!(open.count("dns_passed"), 1, "what a connected socket sends passes the packet hook");
-    let closed = Scene::with(|options| options.dns_passes = false);
+    let closed = Scene::with(|options| options.dns = Lookups::Refused);
     assert_eq!(ask(&closed, 0), json!(["EPERM", "EPERM"]));
 }
 

@@ -56,6 +56,19 @@ const PACKAGES: &[Package] = &[
         Proof::Program("ip"),
         "makes the network namespaces that attacks are tried in",
     ),
+    package(
+        "dnsmasq-base",
+        Purpose::Test,
+        Proof::Program("dnsmasq"),
+        "a name server for the resolver to ask",
+    ),
+    package("bind9-dnsutils", Purpose::Test, Proof::Program("dig"), "dig, a client that looks names up"),
+    package(
+        "musl-tools",
+        Purpose::Test,
+        Proof::Program("musl-gcc"),
+        "compiles a client whose C library looks names up in its own way",
+    ),
     package("python3-venv", Purpose::Clickhouse, Proof::Python("venv"), "holds chDB, ClickHouse's engine"),
     package(
         "llvm-22",

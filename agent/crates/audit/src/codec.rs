@@ -6,7 +6,7 @@
 //! ended   : the id, then every `Ended` column
 //! whole   : as asked, then every `Ended` column
 //! ```
-//! Version 2 had fewer `Subject` columns; version 1 had those and the `Asked` columns in one order, that of COLUMNS.
+//! Versions 2 and 3 had fewer `Subject` columns; version 1 had those and the `Asked` columns in one order, that of COLUMNS.
 //!
 //! The two marker bytes can't occur in UTF-8, and the CRC starts from the segment's random salt: no text that an
 //! agent sends can pass for a record. Numbers are LEB128, ids and addresses fixed, texts and lists carry a length.
@@ -25,9 +25,10 @@ use bytes::{Reader, put_bytes, put_number};
 /// What a record begins with.
 pub(crate) const MARKER: [u8; 2] = [0xff, 0xf5];
 /// Version of the column lists that the bodies follow.
-const VERSION: u8 = 3;
-/// How many columns there were before version 3.
+const VERSION: u8 = 4;
+/// How many columns there were before version 3, and before version 4.
 const COLUMNS_BEFORE_3: usize = 37;
+const COLUMNS_BEFORE_4: usize = 46;
 /// The oldest version that is read.
 const VERSION_MIN: u8 = 1;
 /// Bytes before the body.
@@ -166,8 +167,9 @@ struct Lists {
     subject: List,
     asked: List,
     ended: List,
-    /// Version 2: `subject` without what came later.
+    /// Versions 2 and 3: `subject` without what came later.
     older: List,
+    old: List,
     /// Version 1: `older` and `asked` in one.
     mixed: List,
 }
@@ -182,6 +184,7 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
         asked: of(all, &[Part::Asked]),
         ended: of(all, &[Part::Ended]),
         older: of(COLUMNS_BEFORE_3, &[Part::Subject]),
+        old: of(COLUMNS_BEFORE_4, &[Part::Subject]),
         mixed: of(COLUMNS_BEFORE_3, &[Part::Subject, Part::Asked]),
     }
 });
@@ -199,7 +202,7 @@ macro_rules! put_part {
         })+
     }};
     ($out:ident, $row:ident, $part:pat) => {
-        put_part!($out, $row, $part, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45)
+        put_part!($out, $row, $part, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47)
     };
 }
 
@@ -220,7 +223,12 @@ fn read_begin(reader: &mut Reader<'_>, row: &mut Row, version: u8) -> Option<()>
     if version == 1 {
         return read_columns(reader, row, &LISTS.mixed);
     }
-    read_columns(reader, row, if version == 2 { &LISTS.older } else { &LISTS.subject })?;
+    let subject = match version {
+        2 => &LISTS.older,
+        3 => &LISTS.old,
+        _ => &LISTS.subject,
+    };
+    read_columns(reader, row, subject)?;
     read_columns(reader, row, &LISTS.asked)
 }
 

@@ -133,7 +133,7 @@ macro_rules! word {
 pub static COLUMNS: &[Column] = &ALL;
 
 /// [`COLUMNS`], as the compiler can look into it.
-pub(crate) const ALL: [Column; 46] = [
+pub(crate) const ALL: [Column; 48] = [
     copied!(Uuid Asked "id" id),
     copied!(Time Asked "time" time),
     shared!(Low Subject "host" subject (edit).host),
@@ -191,4 +191,6 @@ pub(crate) const ALL: [Column; 46] = [
     shared!(Low Subject "parents" subject (edit).parents),
     shared!(Low Subject "unit" subject (edit).unit),
     shared!(Low Subject "container" subject (edit).container),
+    shared!(Low Subject "destination_name" subject (edit).destination_name),
+    shared!(Low Subject "degraded" subject (edit).degraded),
 ];

@@ -32,6 +32,7 @@ impl Migration {
 pub static MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "operations", sql: include_str!("schema/0001_operations.sql") },
     Migration { version: 2, name: "identity", sql: include_str!("schema/0002_identity.sql") },
+    Migration { version: 3, name: "names", sql: include_str!("schema/0003_names.sql") },
 ];
 
 /// Makes the table that says which migrations have run. Applying one twice at once leaves two equal rows, which merge.

@@ -65,7 +65,7 @@ impl Kind for HostPortKind {
             wrong_value(self, at, value, &format!("is `{}`", shown(text)), reader);
             return None;
         };
-        match address.resolve(reader.resolver) {
+        match address.resolve(|host| reader.resolve(host)) {
             Ok(resolved) => Some(resolved),
             Err(why) => {
                 reader.bad(at, value, unresolved(at, text, &why));
@@ -96,7 +96,7 @@ impl Kind for AddressKind {
                 return None;
             }
         };
-        match address.resolve(reader.resolver) {
+        match address.resolve(|host| reader.resolve(host)) {
             Ok(resolved) => Some(resolved),
             Err(why) => {
                 reader.bad(at, value, unresolved(at, text, &why));

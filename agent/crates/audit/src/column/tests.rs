@@ -22,7 +22,7 @@ fn every_field_is_a_column() {
     }
     let (subject, asked, ended) = fields!(sample(1), host, agent, cgroup, pid, uid, exe, task, session, target,
         destination, boundary, protocol, user, database, cgroup_id, thread, login_uid, exe_hash, exe_inode, argv,
-        parents, unit, container;
+        parents, unit, container, destination_name, degraded;
         id, time, sequence, action, verb, resources, statement, statement_bytes, fingerprint, binds, certainty, verdict,
         policies, reason, decision_ns;
         end, rows, bytes_in, bytes_out, target_us, error_code, error);

@@ -61,6 +61,10 @@ pub struct SubjectFields {
     pub unit: Arc<str>,
     /// The container it runs in, by its id; empty without one.
     pub container: Arc<str>,
+    /// The names that the agent knew the destination by, from its lookups, with blanks between them; empty if it looked none up.
+    pub destination_name: Arc<str>,
+    /// The layers of the boundary that were missing, with commas between them; empty if all were there.
+    pub degraded: Arc<str>,
 }
 
 #[derive(Clone)]
@@ -135,6 +139,8 @@ impl Default for SubjectFields {
             parents: no_text(),
             unit: no_text(),
             container: no_text(),
+            destination_name: no_text(),
+            degraded: no_text(),
         }
     }
 }

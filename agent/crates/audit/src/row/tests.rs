@@ -33,6 +33,8 @@ pub(crate) fn sample(number: u64) -> Row {
     subject.argv = "python3 agent.py".into();
     subject.parents = "bash(812) systemd(1)".into();
     subject.unit = "planner.service".into();
+    subject.destination_name = "db.shop.example".into();
+    subject.degraded = "security hooks".into();
     row.sequence = number % 10 + 1;
     row.action = Action::Read;
     row.verb = "SELECT".into();
@@ -112,7 +114,7 @@ pub(crate) fn any_row() -> impl Strategy<Value = Row> {
     );
     let numbers =
         (any::<u32>(), any::<u32>(), any::<u128>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
-    let place = (low(), address(), word(), low(), low(), low());
+    let place = (low(), address(), word(), low(), low(), low(), low());
     let what = (word(), low(), lows(), ".{0,60}", vec(proptest::option::of(".{0,10}"), 0..4), word());
     let ruling = (word(), lows(), low());
     let process = (low(), low(), low(), low(), low());
@@ -141,7 +143,9 @@ pub(crate) fn any_row() -> impl Strategy<Value = Row> {
             argv: process.1,
             parents: process.2,
             unit: process.3,
-            container: process.4,
+            container: process.4.clone(),
+            destination_name: process.4,
+            degraded: place.6,
         });
         Row {
             id: Uuid::from_u128(who.0),
