@@ -9,9 +9,7 @@ use crate::{
 };
 use aya_ebpf::{EbpfContext, helpers::generated::bpf_sk_storage_get, programs::SockAddrContext};
 use core::ptr::null_mut;
-use interlock_common::{
-    Address, CONFIG_DNS_ANSWERED, CONFIG_DNS_PASSES, Count, Origin, STATE_IDLE,
-};
+use interlock_common::{Address, CONFIG_DNS_ANSWERED, CONFIG_DNS_PASSES, Count, Origin, STATE_IDLE};
 
 /// The port of DNS.
 const DNS: u16 = 53;

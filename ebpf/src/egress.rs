@@ -1,7 +1,6 @@
 //! Every packet that a governed socket sends.
 use crate::{
-    context,
-    listener,
+    context, listener,
     maps::{DATAGRAMS, TAKEN},
     packet::{self, Packet},
     traffic::decide,

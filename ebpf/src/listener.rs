@@ -58,11 +58,15 @@ pub fn may_open(ctx: &SkBuffContext, packet: &Packet, mark: &Origin) -> bool {
 }
 
 #[inline(always)]
-fn opens_to(ctx: &SkBuffContext, packet: &Packet, from: Option<(Address, u16)>, mark: &Origin) -> Option<bool> {
+fn opens_to(
+    ctx: &SkBuffContext,
+    packet: &Packet,
+    from: Option<(Address, u16)>,
+    mark: &Origin,
+) -> Option<bool> {
     with_listening(ctx.as_ptr(), TCP, &packet.destination, packet.destination_port, from, |socket| {
         // SAFETY: map and socket are what the helper takes.
-        let ours =
-            unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) };
+        let ours = unsafe { bpf_sk_storage_get(from_ref(&OURS).cast_mut().cast(), socket, null_mut(), 0) };
         if !ours.is_null() {
             return true;
         }

@@ -6,8 +6,8 @@ use aya_ebpf::{
 };
 use core::ptr::null;
 use interlock_common::{
-    AGENTS_MAX, Agent, Config, Count, DATAGRAMS_MAX, DEVICES_MAX, Datagrams, FLOWS_MAX, FlowKey, LISTENERS_MAX, Layout, Listener,
-    Origin, REFUSALS_BYTES, Refusal, Taken, UNIX_ALLOWED_MAX, UnixName,
+    AGENTS_MAX, Agent, Config, Count, DATAGRAMS_MAX, DEVICES_MAX, Datagrams, FLOWS_MAX, FlowKey,
+    LISTENERS_MAX, Layout, Listener, Origin, REFUSALS_BYTES, Refusal, Taken, UNIX_ALLOWED_MAX, UnixName,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;

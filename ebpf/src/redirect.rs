@@ -69,11 +69,16 @@ pub fn keep(
     let origin =
         unsafe { bpf_sk_storage_get(sockets(), context::socket(ctx), null_mut(), 1) }.cast::<Origin>();
     if origin.is_null() {
-        warn!(ctx, "no memory to keep the destination of a connection of process {}", (bpf_get_current_pid_tgid() >> 32) as u32);
+        warn!(
+            ctx,
+            "no memory to keep the destination of a connection of process {}",
+            (bpf_get_current_pid_tgid() >> 32) as u32
+        );
         return Err(Count::NoMemory);
     }
     // SAFETY: a valid context.
-    let (cookie, netns) = unsafe { (bpf_get_socket_cookie(ctx.as_ptr()), bpf_get_netns_cookie(ctx.as_ptr())) };
+    let (cookie, netns) =
+        unsafe { (bpf_get_socket_cookie(ctx.as_ptr()), bpf_get_netns_cookie(ctx.as_ptr())) };
     // SAFETY: a non-null value of the map. The kernel holds the socket's lock throughout connect, so nobody else
     // writes it; a getpeername hook may read a mix of two connects that follow each other.
     unsafe {

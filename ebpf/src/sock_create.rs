@@ -44,7 +44,8 @@ pub fn sock_create(ctx: SockContext) -> i32 {
 fn mark(ctx: &SockContext) -> Result<Option<Count>, Count> {
     let caller = caller()?;
     // SAFETY: a valid context.
-    let (cookie, netns) = unsafe { (bpf_get_socket_cookie(ctx.as_ptr()), bpf_get_netns_cookie(ctx.as_ptr())) };
+    let (cookie, netns) =
+        unsafe { (bpf_get_socket_cookie(ctx.as_ptr()), bpf_get_netns_cookie(ctx.as_ptr())) };
     let mut made = caller.mark(cookie, netns);
     // SAFETY: map, socket and first value are what the helper takes; a program on another level of the hierarchy may
     // have made it, of the same caller.

@@ -29,6 +29,7 @@ extern const struct attack confined_attacks[];
 extern const struct attack datagram_attacks[];
 extern const struct attack device_attacks[];
 extern const struct attack family_attacks[];
+extern const struct attack lookup_attacks[];
 extern const struct attack routing_attacks[];
 extern const struct attack stream_attacks[];
 

@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 static const struct attack *const all[] = {
-	confined_attacks, datagram_attacks, device_attacks, family_attacks, routing_attacks, stream_attacks,
+	confined_attacks, datagram_attacks, device_attacks, family_attacks, lookup_attacks, routing_attacks,
+	stream_attacks,
 };
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@
 mod crowd;
 mod daemon;
 mod lifecycle;
+mod lookups;
 mod nested;
 mod redirect;
 mod refuse;

@@ -80,7 +80,7 @@ impl Asker {
         self.remember(&common.sessions.names, name.as_ref(), &found);
         let reply = match &found {
             Found::Records(records, ttl) => Reply::Records(records, *ttl),
-            Found::Nothing(code, authority) => Reply::Nothing(*code, authority.as_ref()),
+            Found::Nothing(code, authority) => Reply::Nothing(*code, authority.as_deref()),
             Found::Failed(_) => Reply::Failed,
         };
         let encoded = encode(&query, &reply, bytes_max);

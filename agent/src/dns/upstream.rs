@@ -42,7 +42,7 @@ pub(super) enum Found {
     /// Records, aliases on the way to them included, and for how many seconds they are good.
     Records(Vec<Record>, u32),
     /// No such name, or no such records; the record that says for how long.
-    Nothing(ResponseCode, Option<Record>),
+    Nothing(ResponseCode, Option<Box<Record>>),
     /// No answer, and why.
     Failed(String),
 }
@@ -64,7 +64,7 @@ impl Upstream {
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
                 let soa = none.soa.map(|soa| {
                     let ttl = none.negative_ttl.unwrap_or(soa.ttl);
-                    Record::from_rdata(soa.name.clone(), ttl, RData::SOA(soa.data.clone()))
+                    Box::new(Record::from_rdata(soa.name.clone(), ttl, RData::SOA(soa.data.clone())))
                 });
                 Found::Nothing(none.response_code, soa)
             }

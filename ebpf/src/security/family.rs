@@ -16,7 +16,8 @@ const EAFNOSUPPORT: i32 = 97;
 
 #[lsm(hook = "socket_create")]
 pub fn lsm_socket_create(ctx: LsmContext) -> i32 {
-    let (family, kind, protocol, kern): (i32, i32, i32, i32) = (ctx.arg(0), ctx.arg(1), ctx.arg(2), ctx.arg(3));
+    let (family, kind, protocol, kern): (i32, i32, i32, i32) =
+        (ctx.arg(0), ctx.arg(1), ctx.arg(2), ctx.arg(3));
     // Programs take these errors for a kernel that lacks it, and go on; EPERM stops some, such as PAM at its audit socket.
     let error = match family {
         _ if kern != 0 => return 0, // The kernel's own.
@@ -25,7 +26,8 @@ pub fn lsm_socket_create(ctx: LsmContext) -> i32 {
         NETLINK => EPROTONOSUPPORT,
         _ => EAFNOSUPPORT,
     };
-    let attempt = Attempt { family: family as u32, detail: [kind as u32, protocol as u32], ..Attempt::default() };
+    let attempt =
+        Attempt { family: family as u32, detail: [kind as u32, protocol as u32], ..Attempt::default() };
     match governed(|_| Err(Count::Family), attempt) {
         0 => 0,
         _ => -error,

@@ -14,11 +14,9 @@ pub fn lsm_ptrace_access_check(ctx: LsmContext) -> i32 {
         return 0;
     }
     governed(
-        |caller| {
-            match cgroup_of(child).and_then(|cgroup| belongs(cgroup, caller)) {
-                Some(true) => Ok(()),
-                _ => Err(Count::Trace),
-            }
+        |caller| match cgroup_of(child).and_then(|cgroup| belongs(cgroup, caller)) {
+            Some(true) => Ok(()),
+            _ => Err(Count::Trace),
         },
         Attempt { detail: [mode, 0], ..Attempt::default() },
     )

@@ -1,6 +1,6 @@
 //! Two network namespaces of our own, joined by a pair of virtual interfaces: where the agents live, and the canary.
 use crate::kernel::scene::{Scene, wait_until};
-use interlock::cgroup::CgroupPath;
+use interlock::{cgroup::CgroupPath, intercept::Lookups};
 use nix::{
     errno::Errno,
     sched::{CloneFlags, setns},
@@ -137,14 +137,19 @@ impl World {
 
     /// A kernel side that listens in the agents' namespace.
     pub fn scene(&self) -> Scene {
-        Scene::listening(
-            |options| options.security = true,
+        let mut scene = Scene::listening(
+            |options| {
+                options.security = true;
+                options.dns = Lookups::Answered;
+            },
             || {
                 self.agents.inside(|| {
                     (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").unwrap())
                 })
             },
-        )
+        );
+        self.agents.inside(|| scene.take_lookups());
+        scene
     }
 
     /// Runs an attack in the agents' namespace; what it said.

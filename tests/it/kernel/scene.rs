@@ -8,7 +8,7 @@ use interlock::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 use std::{
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -95,6 +95,8 @@ pub struct Scene {
     pub kernel: Option<Kernel>,
     pub v4: TcpListener,
     pub v6: TcpListener,
+    /// What takes lookups, if that is asked for.
+    pub lookups: Vec<UdpSocket>,
     pub base: CgroupPath,
 }
 
@@ -131,7 +133,7 @@ impl Scene {
         let base = base().child(&format!("scene-{number}")).unwrap();
         base.create().unwrap();
         let (v4, v6) = bind();
-        let scene = Self { options, kernel: Some(kernel), v4, v6, base };
+        let scene = Self { options, kernel: Some(kernel), v4, v6, lookups: Vec::new(), base };
         scene.publish();
         scene
     }
@@ -141,7 +143,19 @@ impl Scene {
     }
 
     pub fn publish(&self) {
-        self.kernel().publish(&self.listeners(), &[self.v4.as_fd(), self.v6.as_fd()]).unwrap();
+        let lookups = self.lookups.iter().map(UdpSocket::as_fd);
+        let sockets: Vec<_> = [self.v4.as_fd(), self.v6.as_fd()].into_iter().chain(lookups).collect();
+        self.kernel().publish(&self.listeners(), &sockets).unwrap();
+    }
+
+    /// Takes lookups from now on, at the addresses and ports of the listeners.
+    pub fn take_lookups(&mut self) {
+        for listener in [&self.v4, &self.v6] {
+            let socket = UdpSocket::bind(listener.local_addr().unwrap()).unwrap();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            self.lookups.push(socket);
+        }
+        self.publish();
     }
 
     pub fn listeners(&self) -> Listeners {
