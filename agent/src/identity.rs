@@ -1,17 +1,20 @@
 //! Who connected: what the kernel handed over, and what `/proc` adds to it while the process is there.
 //!
-//! `process.rs` looks a process up, `place.rs` reads its unit and container from its cgroup's path, `hash.rs` knows programs
+//! `process.rs` looks a process up, `programs.rs` knows the programs that were seen when they began, `place.rs` reads its unit and container from its cgroup's path, `hash.rs` knows programs
 //! by their content.
 
 mod hash;
 mod place;
 mod process;
+mod programs;
 
-pub use hash::Hashes;
+pub use hash::{Hashes, open};
 pub use place::{Runs, runs};
 pub use process::{FileId, Process};
+pub use programs::{Program, Programs};
 
 use crate::intercept::{Origin, Refused};
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -37,6 +40,8 @@ pub struct Caller {
     pub process: Process,
     /// SHA-256 of its program, in hexadecimal; empty if unknown.
     pub exe_hash: Arc<str>,
+    /// The program's file, if its hash is not computed yet.
+    pub exe_open: Option<Arc<File>>,
     /// The task it works on, as `interlock exec` was told; may be empty.
     pub task: Arc<str>,
     /// What it connected to.
@@ -47,7 +52,19 @@ pub struct Caller {
 
 impl Caller {
     /// The caller that the kernel named.
-    pub fn governed(origin: &Origin, cgroup: Arc<str>, task: Arc<str>) -> Self {
+    pub fn governed(origin: &Origin, cgroup: Arc<str>, task: Arc<str>, program: Option<Program>) -> Self {
+        let mut process = Process::look_up(origin.pid, origin.time);
+        let (mut exe_hash, mut exe_open) = ("".into(), None);
+        if let Some(program) = program {
+            if process.file != Some(program.file) {
+                // It has ended, or runs another program by now: whose command line is no business of this connection.
+                process = Process { argv: "".into(), ..process };
+            }
+            process.exe = Arc::clone(&program.path);
+            process.file = Some(program.file);
+            exe_hash = program.hash().unwrap_or_else(|| "".into());
+            exe_open = program.open();
+        }
         Self {
             agent: Arc::clone(&origin.agent),
             cgroup,
@@ -55,8 +72,9 @@ impl Caller {
             pid: origin.pid,
             thread: origin.thread,
             uid: origin.uid,
-            process: Process::look_up(origin.pid, origin.time),
-            exe_hash: "".into(),
+            process,
+            exe_hash,
+            exe_open,
             task,
             destination: canonical(origin.destination),
             boundary: audit::Boundary::Transparent,
@@ -102,6 +120,7 @@ impl Caller {
             uid: UNKNOWN_UID,
             process: Process::default(),
             exe_hash: "".into(),
+            exe_open: None,
             task: "".into(),
             destination: canonical(destination),
             boundary: audit::Boundary::Explicit,

@@ -4,11 +4,13 @@
 //! What is pinned outlives the process: governed cgroups stay governed while the host agent is dead (their connections
 //! are refused), and the next one adopts them by opening the same directory. Only `release` ends it.
 
+mod agent;
 mod asker;
 mod check;
 mod devices;
 mod diag;
 mod error;
+mod executed;
 mod foreign;
 mod frozen;
 mod kernel;
@@ -24,6 +26,7 @@ mod pins;
 mod placement;
 mod programs;
 mod refused;
+mod ring;
 mod security;
 mod sys;
 #[cfg(test)]
@@ -32,6 +35,7 @@ mod unix;
 
 pub use check::{Check, State, checks};
 pub use error::{KernelError, OriginError, Unavailable};
+pub use executed::Executed;
 pub use foreign::Foreign;
 pub use kernel::{Governed, Kernel, Tagging};
 pub use let_go::{Pinned, let_go, pinned};

@@ -10,11 +10,15 @@
 //! | `governor.rs` | which cgroups are governed as whom, and why |
 //! | `daemon.rs` | the state that the control socket asks about |
 //! | `admin.rs` | the answers to the control socket |
+//! | `executions.rs` | programs, looked at when they begin to run |
+//! | `following.rs` | threads that follow what the kernel side tells |
 //! | `refusals.rs` | rows of what the kernel side refuses outside sessions |
 //! | `reload.rs` | new configurations and policies |
 
 mod admin;
 mod daemon;
+mod executions;
+mod following;
 mod governor;
 mod listeners;
 mod refusals;
@@ -25,7 +29,7 @@ mod workers;
 use crate::config::{Config, Dns, Enabled};
 use crate::control::{RunLock, Server, ServerLimits};
 use crate::dns;
-use crate::intercept::{Kernel, KernelOptions, Lookups, Paths, Unavailable, available};
+use crate::intercept::{Kernel, KernelOptions, Lookups, Origin, Paths, Unavailable, available};
 use crate::live::{Live, LiveError};
 use crate::session::{Registry, Sessions, Site};
 use crate::telemetry;
@@ -33,6 +37,8 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use audit::{Spool, SpoolOptions};
 use daemon::{Daemon, Parts};
+use executions::Executions;
+use following::Following;
 use governor::Governor;
 use listeners::Listening;
 use refusals::Refusals;
@@ -95,16 +101,22 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     if let Some(kernel) = &kernel {
         kernel.publish(&listening.published()?, &listening.transparent_sockets())?;
     }
-    let dns = start_dns(&listening, kernel.as_ref(), &governor, &sessions)?;
+    let executions = kernel
+        .clone()
+        .map(|kernel| Arc::new(Executions::new(kernel, Arc::clone(&governor), Arc::clone(&sessions.hashes))));
+    let dns = start_dns(&listening, kernel.as_ref(), executions.as_ref(), &sessions)?;
     let lookups = dns.as_ref().map(dns::Server::handle);
-    let workers = Workers::start(&listening, kernel.as_ref(), &governor, &sessions, lookups.as_ref())?;
-    let refusals = match kernel.clone() {
-        Some(kernel) => Some(Refusals::new(kernel, Arc::clone(&governor), sessions.clone()).start()?),
-        None => None,
-    };
+    let workers =
+        Workers::start(&listening, kernel.as_ref(), executions.as_ref(), &sessions, lookups.as_ref())?;
+    let mut followings = Vec::new();
+    if let (Some(kernel), Some(executions)) = (&kernel, executions) {
+        followings.push(Refusals::new(Arc::clone(kernel), Arc::clone(&governor), sessions.clone()).start()?);
+        followings
+            .push(Following::start("programs", kernel.executed_descriptor()?, move || executions.take())?);
+    }
     let parts = Parts { live, kernel, unavailable, spool: spool.clone(), registry, governor, log };
     let daemon = Arc::new(Daemon::new(parts, &listening));
-    let code = admin.block_on(attend(&lock, &daemon, drain, workers, refusals))?;
+    let code = admin.block_on(attend(&lock, &daemon, drain, workers, followings))?;
     if let Some(dns) = dns {
         dns.stop();
     }
@@ -116,14 +128,16 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
 fn start_dns(
     listening: &Listening,
     kernel: Option<&Arc<Kernel>>,
-    governor: &Arc<Governor>,
+    executions: Option<&Arc<Executions>>,
     sessions: &Sessions,
 ) -> anyhow::Result<Option<dns::Server>> {
-    let (Some(kernel), false) = (kernel, listening.lookups.is_empty()) else { return Ok(None) };
+    let (Some(kernel), Some(executions), false) = (kernel, executions, listening.lookups.is_empty()) else {
+        return Ok(None);
+    };
     let sockets = listening.lookups.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
-    let governor = Arc::clone(governor);
-    let describe = Arc::new(move |cgroup| governor.describe(cgroup));
-    dns::Server::start(sockets, Arc::clone(kernel), sessions.clone(), describe).map(Some)
+    let executions = Arc::clone(executions);
+    let identify = Arc::new(move |origin: &Origin| executions.caller(origin));
+    dns::Server::start(sockets, Arc::clone(kernel), sessions.clone(), identify).map(Some)
 }
 
 /// Answers the control socket, follows files and signals, until it is time to stop; then lets sessions finish.
@@ -132,7 +146,7 @@ async fn attend(
     daemon: &Arc<Daemon>,
     drain: watch::Sender<bool>,
     workers: Workers,
-    refusals: Option<refusals::Following>,
+    followings: Vec<Following>,
 ) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -171,9 +185,7 @@ async fn attend(
         tracing::warn!(open, "sessions are cut off; their running operations are recorded as interrupted");
     }
     workers.stop();
-    if let Some(refusals) = refusals {
-        refusals.stop();
-    }
+    followings.into_iter().for_each(Following::stop);
     daemon.stop_sink().await;
     closing.send_replace(true);
     if let Err(error) = control.await {

@@ -20,7 +20,7 @@ pub use registry::{Counts, Registry};
 use crate::boundary::Words;
 use crate::config::TargetConfig;
 use crate::dns::Names;
-use crate::identity::{Caller, Hashes};
+use crate::identity::{self, Caller, Hashes};
 use crate::live::{Current, Live};
 use crate::reactor::{Handle, Socket};
 use audit::{End, Outcome, Row, Spool, Verdict};
@@ -123,7 +123,7 @@ impl Sessions {
 
     /// Adds the hash of the caller's program. One that has not been seen before is read on a thread that may wait.
     pub(crate) async fn with_hash(&self, mut caller: Caller) -> Caller {
-        let Some(file) = caller.process.file else { return caller };
+        let Some(file) = caller.process.file.filter(|_| caller.exe_hash.is_empty()) else { return caller };
         caller.exe_hash = match self.hashes.known(file) {
             Some(hash) => hash,
             None => {
@@ -133,7 +133,10 @@ impl Sessions {
                     return caller;
                 }
                 let (hashes, pid) = (Arc::clone(&self.hashes), caller.pid);
-                let computed = self.timers.spawn_blocking(move || hashes.compute(pid, file));
+                let computed = match caller.exe_open.take() {
+                    Some(open) => self.timers.spawn_blocking(move || hashes.compute(|| Ok(open), file)),
+                    None => self.timers.spawn_blocking(move || hashes.compute(|| identity::open(pid), file)),
+                };
                 computed.await.unwrap_or_else(|_| "".into())
             }
         };

@@ -1,5 +1,5 @@
 //! Who is calling: the governed cgroup that the current task is in.
-use crate::maps::AGENTS;
+use crate::{maps::AGENTS, program};
 use aya_ebpf::helpers::{
     bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id, bpf_get_current_pid_tgid,
     bpf_get_current_uid_gid, bpf_ktime_get_ns,
@@ -35,6 +35,7 @@ impl Caller {
             // SAFETY: no arguments; never fails.
             time: unsafe { bpf_ktime_get_ns() },
             netns,
+            program: program::current(),
         }
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Attached to a governed cgroup (and so to everything below it): `sock_create`, `bind4`, `bind6`, `setsockopt`,
 //! `device`, `ingress`, `egress`, `connect4`, `connect6`, `sendmsg4`, `sendmsg6`, `recvmsg4`, `recvmsg6`, `getpeername4`,
-//! `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`. To the host, where it may be: `security`.
+//! `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`. To the host: `executed` and,
+//! where it may be, `security`.
 //!
 //! The way of an origin: connect hook → the client socket's storage (`SOCKETS`) → `FLOWS` by the connection's
 //! addresses, before the SYN leaves → the accepted socket's storage (`ORIGINS`), before `accept` can return.
@@ -27,12 +28,15 @@ mod counts;
 mod datagram;
 mod device;
 mod egress;
+mod executed;
 mod getpeername4;
 mod getpeername6;
 mod ingress;
 mod listener;
 mod maps;
+mod memory;
 mod packet;
+mod program;
 mod recvmsg4;
 mod recvmsg6;
 mod redirect;

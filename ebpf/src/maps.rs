@@ -6,8 +6,9 @@ use aya_ebpf::{
 };
 use core::ptr::null;
 use interlock_common::{
-    AGENTS_MAX, Agent, Config, Count, DATAGRAMS_MAX, DEVICES_MAX, Datagrams, FLOWS_MAX, FlowKey,
-    LISTENERS_MAX, Layout, Listener, Origin, REFUSALS_BYTES, Refusal, Taken, UNIX_ALLOWED_MAX, UnixName,
+    AGENTS_MAX, Agent, Config, Count, DATAGRAMS_MAX, DEVICES_MAX, Datagrams, EXECUTED_BYTES, Executed,
+    FLOWS_MAX, FlowKey, LISTENERS_MAX, Layout, Listener, Origin, REFUSALS_BYTES, Refusal, Taken,
+    UNIX_ALLOWED_MAX, UnixName,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -61,13 +62,17 @@ pub static DEVICES: HashMap<u64, u32, DEVICES_MAX, NO_PREALLOC> = HashMap::new()
 #[btf_map]
 pub static UNIX_ALLOWED: HashMap<UnixName, u32, UNIX_ALLOWED_MAX, NO_PREALLOC> = HashMap::new();
 
-/// One element; all zeros where the security hooks are not loaded.
+/// One element; all zeros where the kernel does not say.
 #[btf_map]
 pub static LAYOUT: Array<Layout, 1> = Array::new();
 
 /// What was refused, for the host agent to write rows of.
 #[btf_map]
 pub static REFUSALS: RingBuf<Refusal, REFUSALS_BYTES> = RingBuf::new();
+
+/// Programs that governed processes have begun to run.
+#[btf_map]
+pub static EXECUTED: RingBuf<Executed, EXECUTED_BYTES> = RingBuf::new();
 
 /// Socket storage that `accept` copies to the accepted socket (`BPF_F_CLONE`), which aya's type can't say. The fields
 /// are never read: their types are what the loader makes the map of.

@@ -16,11 +16,10 @@ use crate::{
     caller::{Caller, caller},
     counts::count,
     listener::is_same_agent_by_id,
-    maps::LAYOUT,
+    memory::{layout, read},
     refusals::{Attempt, tell},
 };
-use aya_ebpf::helpers::bpf_probe_read_kernel;
-use interlock_common::{Count, Layout};
+use interlock_common::Count;
 
 /// A security hook's return value: the call goes on.
 const ALLOW: i32 = 0;
@@ -43,12 +42,6 @@ fn refuse(reason: Count, attempt: Attempt<'_>) -> i32 {
     count(reason);
     tell(reason, attempt);
     DENY
-}
-
-/// The running kernel's offsets. There is always one; the compiler can't know.
-#[inline(always)]
-fn layout() -> Option<&'static Layout> {
-    LAYOUT.get(0)
 }
 
 /// How far below the governed cgroup something may be.
@@ -75,12 +68,4 @@ fn belongs(node: u64, caller: &Caller) -> Option<bool> {
         }
     }
     Some(false)
-}
-
-/// Reads a value that lies `offset` bytes behind an address of the kernel; a bad address reads as `None`.
-#[inline(always)]
-fn read<T>(address: u64, offset: u32) -> Option<T> {
-    let address = address.checked_add(u64::from(offset))? as *const T;
-    // SAFETY: the helper checks the address; every `T` used here is an integer.
-    unsafe { bpf_probe_read_kernel(address) }.ok()
 }

@@ -32,7 +32,7 @@ impl Askers {
         &self,
         common: &Common,
         origin: &Origin,
-        place: impl FnOnce(u64) -> (Arc<str>, Arc<str>),
+        identify: impl FnOnce() -> Caller,
     ) -> Arc<Asker> {
         let now = Instant::now();
         if let Some(known) = self.lock().get_mut(&origin.cookie)
@@ -41,8 +41,7 @@ impl Askers {
             known.last = now;
             return Arc::clone(&known.asker);
         }
-        let (cgroup, task) = place(origin.cgroup_id);
-        let caller = common.sessions.with_hash(Caller::governed(origin, cgroup, task)).await;
+        let caller = common.sessions.with_hash(identify()).await;
         let agent = Arc::clone(&caller.agent);
         let desk = common.sessions.desk(caller, (DNS_TARGET, DNS_TARGET), None);
         let asker = Arc::new(Asker::new(agent, desk));

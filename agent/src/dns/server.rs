@@ -29,8 +29,8 @@ const STOP: Duration = Duration::from_secs(1);
 /// Bytes of the largest datagram.
 const DATAGRAM_BYTES: usize = 65_535;
 
-/// The task's place in the hierarchy: where a cgroup is, and which task it works on.
-pub type Describe = Arc<dyn Fn(u64) -> (Arc<str>, Arc<str>) + Send + Sync>;
+/// Says who sent a lookup.
+pub type Identify = Arc<dyn Fn(&Origin) -> Caller + Send + Sync>;
 
 /// The running server.
 pub struct Server {
@@ -49,7 +49,7 @@ struct Inner {
     common: Common,
     askers: Askers,
     kernel: Arc<Kernel>,
-    describe: Describe,
+    identify: Identify,
     questions: Arc<Semaphore>,
     dropped: Mutex<Told>,
 }
@@ -63,7 +63,7 @@ impl Server {
         sockets: Vec<UdpSocket>,
         kernel: Arc<Kernel>,
         sessions: Sessions,
-        describe: Describe,
+        identify: Identify,
     ) -> anyhow::Result<Self> {
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("dns").enable_all().build()?;
@@ -74,7 +74,7 @@ impl Server {
             common,
             askers: Askers::default(),
             kernel,
-            describe,
+            identify,
             questions,
             dropped: Mutex::default(),
         });
@@ -150,8 +150,7 @@ impl Inner {
         if turn.is_err() && !self.is_dropped_aloud() {
             return;
         }
-        let describe = |cgroup| (self.describe)(cgroup);
-        let asker = self.askers.of(&self.common, &origin, describe).await;
+        let asker = self.askers.of(&self.common, &origin, || (self.identify)(&origin)).await;
         if turn.is_err() {
             let reason = format!(
                 "{QUESTIONS_MAX} lookups are under way, as many as there may be: this one, and others, get no answer"

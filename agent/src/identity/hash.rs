@@ -2,9 +2,11 @@
 
 use super::process::FileId;
 use sha2::{Digest, Sha256};
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -42,10 +44,10 @@ impl Hashes {
         self.turns.acquire().await.ok()
     }
 
-    /// Reads a process's program and computes its hash: some milliseconds for each 10 MB. Empty if it is not the file in
+    /// Reads a program and computes its hash: some milliseconds for each 10 MB. Empty if it is not the file in
     /// this state any more, or can't be read.
-    pub fn compute(&self, pid: u32, file: FileId) -> Arc<str> {
-        let hash: Arc<str> = digest(pid, file).unwrap_or_default().into();
+    pub fn compute<F: Borrow<File>>(&self, open: impl FnOnce() -> io::Result<F>, file: FileId) -> Arc<str> {
+        let hash: Arc<str> = open().and_then(|open| digest(open.borrow(), file)).unwrap_or_default().into();
         let mut known = self.lock();
         if known.len() >= FILES_MAX {
             known.clear();
@@ -62,23 +64,31 @@ impl Hashes {
     }
 }
 
-/// What is opened is the running program itself, whatever its path leads to by now.
-fn digest(pid: u32, expected: FileId) -> io::Result<String> {
-    let mut file = File::open(format!("/proc/{pid}/exe"))?;
+/// The program that a process runs: itself, whatever its path leads to by now.
+pub fn open(pid: u32) -> io::Result<File> {
+    File::open(format!("/proc/{pid}/exe"))
+}
+
+/// Reads from the start, wherever others are who read the same open file.
+fn digest(file: &File, expected: FileId) -> io::Result<String> {
     let is_unchanged = |file: &File| Ok::<_, io::Error>(FileId::of(&file.metadata()?) == expected);
-    if !is_unchanged(&file)? || file.metadata()?.len() > BYTES_MAX {
+    if !is_unchanged(file)? || file.metadata()?.len() > BYTES_MAX {
         return Ok(String::new());
     }
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 << 10];
+    let mut at = 0;
     loop {
-        match file.read(&mut buffer)? {
+        match file.read_at(&mut buffer, at)? {
             0 => break,
-            bytes => hasher.update(buffer.get(..bytes).unwrap_or_default()),
+            bytes => {
+                hasher.update(buffer.get(..bytes).unwrap_or_default());
+                at = at.saturating_add(bytes as u64);
+            }
         }
     }
     // Written to while it was read: what was read is nobody's.
-    if !is_unchanged(&file)? {
+    if !is_unchanged(file)? {
         return Ok(String::new());
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,11 +1,13 @@
 //! The kernel side as the rest of the host agent sees it.
 use super::{
+    agent::{Known, encode},
     asker::Askers,
     devices,
     error::{KernelError, OriginError, Unavailable},
+    executed::{self, Executed, Executions},
     foreign::{self, Foreign},
     frozen::{self, Frozen},
-    links,
+    layout, links,
     logs::Logs,
     maps::{self, Maps, entries, failed, is_missing},
     object::{available, object},
@@ -14,7 +16,8 @@ use super::{
     pins::{self, Pins},
     placement,
     programs::Programs,
-    refused::{Refusals, Refused, boot_time},
+    refused::{Refused, boot_time},
+    ring::Ring,
     security::{self, Security},
     sys, unix,
 };
@@ -24,7 +27,7 @@ use aya::{
     EbpfLoader,
     maps::{MapData, PerCpuArray, SkStorage},
 };
-use interlock_common::{AGENT_NAME_BYTES_MAX, Address, Agent, Count, Listener};
+use interlock_common::{Address, Count, Listener, Refusal};
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -35,9 +38,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
-
-/// How many refusals are taken at a time.
-const TAKEN_MAX: usize = 4_096;
 
 /// A governed cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +60,6 @@ pub struct Tagging {
     pub foreign: Foreign,
 }
 
-/// An agent as the hot path needs it.
-#[derive(Clone, Debug)]
-struct Known {
-    generation: u64,
-    name: Arc<str>,
-}
-
 /// The loaded and attached kernel programs. One per process and directory of pins. Dropping it withdraws the listener,
 /// so that governed processes' connections are refused until the next one publishes its own; it releases nothing.
 pub struct Kernel {
@@ -80,7 +73,8 @@ pub struct Kernel {
     origins: SkStorage<MapData, interlock_common::Origin>,
     askers: Askers,
     counts: PerCpuArray<MapData, u64>,
-    refusals: Refusals,
+    refusals: Ring,
+    executions: Executions,
     security: Security,
     logs: Option<Logs>,
     /// Last, so that the lock is released after everything else is done.
@@ -101,6 +95,9 @@ impl Kernel {
         for (name, ..) in maps::PINNED {
             loader.map_pin_path(name, pins.maps().join(name));
         }
+        let kernel_layout = layout::running();
+        let reads_kernel = u32::from(kernel_layout.is_ok() && executed::may_read_kernel());
+        loader.override_global("READS_KERNEL", &reads_kernel, true);
         let mut ebpf = loader.load(object()?).map_err(|error| KernelError::Load {
             name: "interlock.bpf.o".to_owned(),
             reason: anyhow::Error::from(error)
@@ -112,16 +109,16 @@ impl Kernel {
         let programs = Programs::load(&mut ebpf)?;
         let mut maps = Maps::take(&mut ebpf)?;
         maps.allow_unix(&unix::allowed(options.unix_sockets.iter().map(|(a, b)| (a.as_str(), b.as_str()))))?;
+        if let Ok(layout) = kernel_layout {
+            maps.lay_out(layout)?;
+        }
         let security = match (options.security, security::possible()) {
             (false, _) => {
                 pins::remove_tree(&pins.security())?;
                 Security::absent("switched off in the configuration")
             }
             (true, Err(why)) => Security::absent(why),
-            (true, Ok(layout)) => {
-                maps.lay_out(layout)?;
-                security::attach(&mut ebpf, &pins)
-            }
+            (true, Ok(())) => security::attach(&mut ebpf, &pins),
         };
         maps.configure(options.dns.flags())?;
         maps.forbid(&devices::forbidden(&fs::read_to_string("/proc/misc").unwrap_or_default()))?;
@@ -140,7 +137,8 @@ impl Kernel {
             origins: maps::take_origins(&mut ebpf)?,
             askers: Askers::new(maps::take_datagrams(&mut ebpf)?),
             counts: maps::take_counts(&mut ebpf)?,
-            refusals: Refusals::new(maps::take_refusals(&mut ebpf)?),
+            refusals: Ring::new("REFUSALS", maps::take_ring(&mut ebpf, "REFUSALS")?),
+            executions: Executions::attach(&mut ebpf)?,
             security,
             logs: Logs::take(&mut ebpf),
             pins,
@@ -383,11 +381,12 @@ impl Kernel {
     pub fn take_refused(&self, mut each: impl FnMut(Refused)) {
         let known = self.agents.load_full();
         let booted = boot_time();
-        self.refusals.drain(TAKEN_MAX, |record| {
+        self.refusals.drain(|bytes| {
+            let Some(record) = Refusal::from_bytes(bytes) else { return };
             // A reason we don't know: the programs are of a newer host agent.
             let Some(reason) = Count::of(record.reason) else { return };
             let agent = known.get(&record.cgroup).filter(|known| known.generation == record.generation);
-            each(Refused::new(record, reason, agent.map(|known| Arc::clone(&known.name)), booted));
+            each(Refused::new(&record, reason, agent.map(|known| Arc::clone(&known.name)), booted));
         });
     }
 
@@ -401,6 +400,20 @@ impl Kernel {
     /// A descriptor of its own that becomes readable when [`take_refused`](Self::take_refused) would find something.
     pub fn refused_descriptor(&self) -> Result<OwnedFd, KernelError> {
         self.refusals.descriptor()
+    }
+
+    /// Takes the programs that governed processes have begun to run since the last time.
+    pub fn take_executed(&self, mut each: impl FnMut(&Executed)) {
+        self.executions.ring().drain(|bytes| {
+            if let Some(executed) = executed::read(bytes) {
+                each(&executed);
+            }
+        });
+    }
+
+    /// A descriptor of its own that becomes readable when [`take_executed`](Self::take_executed) would find something.
+    pub fn executed_descriptor(&self) -> Result<OwnedFd, KernelError> {
+        self.executions.ring().descriptor()
     }
 
     /// Our own cgroup, which the listening sockets must be made in.
@@ -458,31 +471,6 @@ impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kernel").field("own", &self.own).field("pins", &self.pins).finish_non_exhaustive()
     }
-}
-
-impl From<&Agent> for Known {
-    fn from(agent: &Agent) -> Self {
-        Self { generation: agent.generation, name: name_of(agent).into() }
-    }
-}
-
-/// An agent's name out of the kernel's form.
-pub(super) fn name_of(agent: &Agent) -> String {
-    let name = agent.name.get(..usize::from(agent.name_len)).unwrap_or(&agent.name);
-    String::from_utf8_lossy(name).into_owned()
-}
-
-/// The kernel's form of an agent's name; the generation is still to be set.
-fn encode(name: &str) -> Result<Agent, KernelError> {
-    let refuse = || KernelError::Name(name.chars().take(AGENT_NAME_BYTES_MAX).collect());
-    if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(refuse());
-    }
-    let mut agent =
-        Agent { generation: 0, key: unix::key(name), name_len: 0, name: [0; AGENT_NAME_BYTES_MAX] };
-    agent.name.get_mut(..name.len()).ok_or_else(refuse)?.copy_from_slice(name.as_bytes());
-    agent.name_len = u8::try_from(name.len()).map_err(|_| refuse())?;
-    Ok(agent)
 }
 
 fn ignore_missing(error: aya::maps::MapError) -> Result<(), aya::maps::MapError> {

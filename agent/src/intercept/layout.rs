@@ -58,6 +58,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, String> {
         sock_family: at("sock_common", "skc_family")?,
         sock_cgroup: at("sock", "sk_cgrp_data")?,
         dentry_super: at("dentry", "d_sb")?,
+        task_mm: at("task_struct", "mm")?,
+        mm_program: at("mm_struct", "exe_file")?,
+        inode_number: at("inode", "i_ino")?,
+        super_device: at("super_block", "s_dev")?,
+        execution_path: at("linux_binprm", "filename")?,
+        reserved: 0,
     })
 }
 

@@ -70,5 +70,5 @@ fn names(paths: &Paths) -> Vec<(u64, String)> {
     let map = MapData::from_pin(pin).ok().map(aya::maps::Map::HashMap);
     let agents: Option<HashMap<MapData, u64, Agent>> = map.and_then(|map| HashMap::try_from(map).ok());
     let entries = agents.and_then(|agents| entries(&agents, "AGENTS").ok()).unwrap_or_default();
-    entries.into_iter().map(|(id, agent)| (id, super::kernel::name_of(&agent))).collect()
+    entries.into_iter().map(|(id, agent)| (id, super::agent::name_of(&agent))).collect()
 }

@@ -126,9 +126,9 @@ impl Maps {
     }
 }
 
-/// What the programs tell of refusals.
-pub(super) fn take_refusals(ebpf: &mut Ebpf) -> Result<RingBuf<MapData>, KernelError> {
-    take(ebpf, "REFUSALS")
+/// What the programs tell: refusals, executions.
+pub(super) fn take_ring(ebpf: &mut Ebpf, name: &'static str) -> Result<RingBuf<MapData>, KernelError> {
+    take(ebpf, name)
 }
 
 /// The accepted sockets' origins: read for every connection, so outside any lock.

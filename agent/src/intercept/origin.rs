@@ -24,6 +24,8 @@ pub struct Origin {
     pub gid: u32,
     /// The client socket's cookie, unique until the host restarts.
     pub cookie: u64,
+    /// The program that it ran then, as the kernel knows it; zeros if unknown.
+    pub program: interlock_common::Program,
     /// When it called, in ns since boot by the monotonic clock.
     pub time: u64,
 }
@@ -40,6 +42,7 @@ impl Origin {
             uid: record.uid,
             gid: record.gid,
             cookie: record.cookie,
+            program: record.program,
             time: record.time,
         }
     }

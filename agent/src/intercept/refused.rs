@@ -1,13 +1,10 @@
 //! What a governed process was not allowed to do, as the kernel programs tell it.
-use super::error::KernelError;
 use crate::cgroup::CgroupId;
-use aya::maps::{MapData, RingBuf};
 use interlock_common::{Count, Refusal};
 use nix::time::{ClockId, clock_gettime};
 use std::{
     net::{IpAddr, SocketAddr},
-    os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -66,38 +63,6 @@ fn unix_name(record: &Refusal) -> String {
     match name.split_first() {
         Some((0, rest)) => format!("@{}", String::from_utf8_lossy(rest).replace('\0', "@")),
         _ => String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned(),
-    }
-}
-
-/// The ring buffer that the programs write their refusals to.
-pub(super) struct Refusals {
-    ring: Mutex<RingBuf<MapData>>,
-}
-
-impl Refusals {
-    pub(super) fn new(ring: RingBuf<MapData>) -> Self {
-        Self { ring: Mutex::new(ring) }
-    }
-
-    /// Takes what is there, oldest first, and at most so many: they may come as fast as they are taken.
-    pub(super) fn drain(&self, most: usize, mut each: impl FnMut(&Refusal)) {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..most {
-            let Some(item) = ring.next() else { return };
-            if let Some(record) = Refusal::from_bytes(&item) {
-                each(&record);
-            }
-        }
-    }
-
-    /// A descriptor of its own that becomes readable when there is something.
-    pub(super) fn descriptor(&self) -> Result<OwnedFd, KernelError> {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.as_fd().try_clone_to_owned().map_err(|error| KernelError::Map {
-            what: "watch",
-            map: "REFUSALS",
-            reason: error.to_string(),
-        })
     }
 }
 

@@ -8,7 +8,6 @@ use super::{
     sys,
 };
 use aya::{Btf, Ebpf, programs::Lsm};
-use interlock_common::Layout;
 use std::{fs, io, os::fd::AsFd, path::Path, sync::OnceLock};
 
 /// The list of security modules that are in force.
@@ -64,8 +63,8 @@ impl Security {
     }
 }
 
-/// What the hooks read of the kernel; the reason why they can't be had.
-pub(super) fn possible() -> Result<Layout, String> {
+/// Whether the hooks can be had; the reason why not.
+pub(super) fn possible() -> Result<(), String> {
     match fs::read_to_string(LIST) {
         Ok(list) if !list.trim().split(',').any(|name| name == "bpf") => {
             return Err(format!(
@@ -76,7 +75,7 @@ pub(super) fn possible() -> Result<Layout, String> {
         Err(error) => return Err(format!("{LIST} can't be read ({error}): mount securityfs")),
         Ok(_) => {}
     }
-    layout::running()
+    layout::running().map(drop)
 }
 
 /// Loads and attaches what can be, and takes away what an earlier host agent had attached. Call it when the layout is

@@ -1,23 +1,13 @@
 //! Writes rows of what the kernel side refuses, as it tells of it.
 
+use super::following::Following;
 use super::governor::Governor;
 use crate::boundary::{Merger, explain, lost};
 use crate::identity::Caller;
 use crate::intercept::{Kernel, Refused};
 use crate::session::Sessions;
-use anyhow::Context;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, poll};
-use std::io::{PipeReader, PipeWriter};
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
-
-/// How often it is looked whether repetitions have been gathered long enough, in ms.
-const TICK: u16 = 1_000;
-/// How long to wait when waiting fails.
-const ERROR_PAUSE: Duration = Duration::from_secs(1);
+use std::time::{Instant, SystemTime};
 
 /// Takes refusals from the kernel to the spool.
 pub(super) struct Refusals {
@@ -32,34 +22,10 @@ impl Refusals {
         Self { kernel, governor, sessions, merger: Merger::default() }
     }
 
-    /// Follows the kernel on a thread of its own, which waits in `poll`.
-    pub(super) fn start(self) -> anyhow::Result<Following> {
+    /// Follows the kernel on a thread of its own. What is left when it ends is recorded then.
+    pub(super) fn start(mut self) -> anyhow::Result<Following> {
         let descriptor = self.kernel.refused_descriptor()?;
-        let (stopped, stop) = std::io::pipe().context("a pipe can't be made")?;
-        let thread = std::thread::Builder::new().name("refusals".to_owned());
-        let thread = thread.spawn(move || self.follow(&descriptor, &stopped));
-        Ok(Following { stop, thread: thread.context("a thread can't be started")? })
-    }
-
-    fn follow(mut self, descriptor: &OwnedFd, stopped: &PipeReader) {
-        loop {
-            let mut watched = [
-                PollFd::new(descriptor.as_fd(), PollFlags::POLLIN),
-                PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut watched, TICK) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "refusals of the kernel side can't be waited for");
-                    std::thread::sleep(ERROR_PAUSE);
-                }
-            }
-            // The other end of the pipe is closed: what is left is taken when we are dropped.
-            if watched[1].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)) {
-                return;
-            }
-            self.take(Some(Instant::now()));
-        }
+        Following::start("refusals", descriptor, move || self.take(Some(Instant::now())))
     }
 
     /// Records what there is; repetitions too, if their time has come (`None`: now).
@@ -98,21 +64,5 @@ impl Drop for Refusals {
     /// What was gathered is not lost when the daemon stops.
     fn drop(&mut self) {
         self.take(None);
-    }
-}
-
-/// The running thread.
-pub(super) struct Following {
-    stop: PipeWriter,
-    thread: JoinHandle<()>,
-}
-
-impl Following {
-    /// Ends it, after it has recorded what there is.
-    pub(super) fn stop(self) {
-        drop(self.stop);
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that records refusals had panicked");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Threads that accept connections and drive their sessions, each with an event loop of its own: a session never changes
 //! its thread, and needs no locks on its way.
 
-use super::governor::Governor;
+use super::executions::Executions;
 use super::listeners::{Kind, Listening};
 use crate::dns;
 use crate::identity::Caller;
@@ -32,7 +32,7 @@ pub(super) struct Workers {
 #[derive(Clone)]
 struct Acceptor {
     kernel: Option<Arc<Kernel>>,
-    governor: Arc<Governor>,
+    executions: Option<Arc<Executions>>,
     sessions: Sessions,
     lookups: Option<dns::Handle>,
     kind: Kind,
@@ -44,7 +44,7 @@ impl Workers {
     pub(super) fn start(
         listening: &Listening,
         kernel: Option<&Arc<Kernel>>,
-        governor: &Arc<Governor>,
+        executions: Option<&Arc<Executions>>,
         sessions: &Sessions,
         lookups: Option<&dns::Handle>,
     ) -> anyhow::Result<Self> {
@@ -57,7 +57,7 @@ impl Workers {
                 let socket = listener.socket.try_clone().context("a listener can't be shared")?;
                 let acceptor = Acceptor {
                     kernel: kernel.cloned(),
-                    governor: Arc::clone(governor),
+                    executions: executions.cloned(),
                     sessions: sessions.clone(),
                     lookups: lookups.cloned(),
                     kind: listener.kind.clone(),
@@ -159,9 +159,9 @@ impl Acceptor {
     }
 
     fn identify(&self, stream: &TcpStream) -> Result<Caller, OriginError> {
-        let kernel = self.kernel.as_ref().ok_or(OriginError::NotRedirected)?;
-        let origin = kernel.origin(stream.as_fd())?;
-        let (cgroup, task) = self.governor.describe(origin.cgroup_id);
-        Ok(Caller::governed(&origin, cgroup, task))
+        let (Some(kernel), Some(executions)) = (&self.kernel, &self.executions) else {
+            return Err(OriginError::NotRedirected);
+        };
+        Ok(executions.caller(&kernel.origin(stream.as_fd())?))
     }
 }

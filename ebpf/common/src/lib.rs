@@ -10,7 +10,9 @@ mod records;
 
 pub use address::Address;
 pub use count::Count;
-pub use records::{Agent, Config, Datagrams, FlowKey, Layout, Listener, Origin, Refusal, Taken, UnixName};
+pub use records::{
+    Agent, Config, Datagrams, Executed, FlowKey, Layout, Listener, Origin, Program, Refusal, Taken, UnixName,
+};
 
 /// Version of the map layouts. Pinned maps live in a directory of this name, so that a newer host agent never reads
 /// what an older one wrote in another layout.
@@ -45,6 +47,12 @@ pub const UNIX_ALLOWED_MAX: usize = 4096;
 
 /// The longest name of a Unix socket, in bytes (`UNIX_PATH_MAX`).
 pub const UNIX_NAME_BYTES_MAX: usize = 108;
+
+/// The longest path of a program that is told, in bytes; of a longer one, so much.
+pub const PROGRAM_PATH_BYTES_MAX: usize = 256;
+
+/// Bytes of executions that can wait for the host agent: some 900 of them.
+pub const EXECUTED_BYTES: usize = 256 * 1024;
 
 /// Offset of `sk` in `struct socket`. The verifier follows a pointer only by an offset that is written in the program;
 /// the host agent compares this one with the running kernel's before it loads what uses it.

@@ -1,5 +1,5 @@
 //! The keys and values of the shared maps.
-use crate::{AGENT_NAME_BYTES_MAX, Address, UNIX_NAME_BYTES_MAX};
+use crate::{AGENT_NAME_BYTES_MAX, Address, PROGRAM_PATH_BYTES_MAX, UNIX_NAME_BYTES_MAX};
 
 /// Value of `AGENTS`, keyed by the governed cgroup's id (`u64`). The entry is what makes a cgroup governed: it is
 /// written after every hook is attached.
@@ -73,6 +73,34 @@ pub struct Origin {
     pub time: u64,
     /// Cookie of the socket's network namespace.
     pub netns: u64,
+    /// The program that the caller runs; zeros where it can't be told.
+    pub program: Program,
+}
+
+/// A file as the kernel knows it, for as long as its inode exists: not what `stat` says on every file system.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Program {
+    /// Its inode number; 0 = none.
+    pub inode: u64,
+    /// The device number of its file system (`s_dev`).
+    pub device: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Record of `EXECUTED`: a governed process has begun to run a program.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Executed {
+    /// The program.
+    pub program: Program,
+    /// Process id, in the initial pid namespace.
+    pub pid: u32,
+    /// Bytes of `path` that count.
+    pub path_len: u32,
+    /// Its path as it was given to `execve`.
+    pub path: [u8; PROGRAM_PATH_BYTES_MAX],
 }
 
 /// Value of `DATAGRAMS`, keyed by the two ends ([`FlowKey`]): who sends datagrams to the host agent from there.
@@ -198,6 +226,18 @@ pub struct Layout {
     pub sock_cgroup: u32,
     /// `dentry.d_sb`
     pub dentry_super: u32,
+    /// `task_struct.mm`
+    pub task_mm: u32,
+    /// `mm_struct.exe_file`
+    pub mm_program: u32,
+    /// `inode.i_ino`
+    pub inode_number: u32,
+    /// `super_block.s_dev`
+    pub super_device: u32,
+    /// `linux_binprm.filename`
+    pub execution_path: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// The one element of `CONFIG`.
@@ -217,12 +257,21 @@ pub struct Config {
 #[cfg(feature = "user")]
 mod pod {
     //! Marks the records as plain old data for aya.
-    use super::Refusal;
+    use super::{Executed, Refusal};
 
     impl Refusal {
         /// Reads one out of the ring buffer; `None` if it is of another size.
         pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
             // SAFETY: the size is that of the record, for which every bit pattern is a value; no alignment is assumed.
+            (bytes.len() == size_of::<Self>())
+                .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+        }
+    }
+
+    impl Executed {
+        /// Reads one out of the ring buffer; `None` if it is of another size.
+        pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+            // SAFETY: as above.
             (bytes.len() == size_of::<Self>())
                 .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
         }
@@ -246,8 +295,9 @@ const _: () = {
     assert!(offset_of!(Agent, name_len) == 16 && offset_of!(Agent, name) == 17);
     assert!(size_of::<Listener>() == 36 && align_of::<Listener>() == 4);
     assert!(offset_of!(Listener, address4) == 16 && offset_of!(Listener, port6) == 32);
-    assert!(size_of::<Origin>() == 80 && align_of::<Origin>() == 8);
-    assert!(size_of::<Datagrams>() == 88 && size_of::<Taken>() == 16);
+    assert!(size_of::<Origin>() == 96 && align_of::<Origin>() == 8);
+    assert!(size_of::<Executed>() == 24 + PROGRAM_PATH_BYTES_MAX && size_of::<Program>() == 16);
+    assert!(size_of::<Datagrams>() == 104 && size_of::<Taken>() == 16);
     assert!(
         offset_of!(Origin, port) == 16 && offset_of!(Origin, pid) == 24 && offset_of!(Origin, thread) == 36
     );
@@ -259,6 +309,6 @@ const _: () = {
     assert!(offset_of!(Refusal, detail) == 56 && offset_of!(Refusal, port) == 64);
     assert!(offset_of!(Refusal, name) == 72);
     assert!(size_of::<UnixName>() == 120 && offset_of!(UnixName, name) == 12);
-    assert!(size_of::<Layout>() == 72);
+    assert!(size_of::<Layout>() == 96);
     assert!(size_of::<Config>() == 16);
 };

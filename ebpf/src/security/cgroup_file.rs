@@ -1,6 +1,7 @@
 //! Files of the cgroup hierarchy, opened for writing: below the governed cgroup only. A process that could write its number
 //! into another cgroup's `cgroup.procs` would leave.
-use super::{belongs, governed, layout, read};
+use super::{belongs, governed};
+use crate::memory::{layout, read};
 use crate::{caller::Caller, refusals::Attempt};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 use interlock_common::Count;

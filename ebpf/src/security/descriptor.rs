@@ -1,6 +1,7 @@
 //! Descriptors handed over by Unix sockets: no IPv4 or IPv6 socket that another than the agent has made, since the hooks of
 //! its maker's cgroup run for it, not ours.
-use super::{belongs, governed, layout, read};
+use super::{belongs, governed};
+use crate::memory::{layout, read};
 use crate::{caller::Caller, refusals::Attempt};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 use interlock_common::{Count, SOCKET_SK_OFFSET};

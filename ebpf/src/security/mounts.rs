@@ -1,5 +1,6 @@
 //! What a governed root could take our pins away by, or mount a network by.
-use super::{governed, layout, read};
+use super::governed;
+use crate::memory::{layout, read};
 use crate::refusals::Attempt;
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 use interlock_common::Count;

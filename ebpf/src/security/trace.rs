@@ -1,5 +1,6 @@
 //! `ptrace(2)`, `process_vm_writev(2)`, `pidfd_getfd(2)`, writing to `/proc/PID/mem`: of the agent's own processes only.
-use super::{belongs, governed, layout, read};
+use super::{belongs, governed};
+use crate::memory::{layout, read};
 use crate::refusals::Attempt;
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 use interlock_common::Count;

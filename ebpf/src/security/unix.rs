@@ -1,5 +1,6 @@
 //! Unix sockets: of the agent's own processes freely, of others by the name that the server has bound.
-use super::{governed, layout, read, refuse};
+use super::{governed, refuse};
+use crate::memory::{layout, read};
 use crate::{
     caller::{Caller, caller},
     listener::is_same_agent,

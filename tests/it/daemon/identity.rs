@@ -74,3 +74,44 @@ fn a_copy_under_the_same_path_is_another_program() {
     }
     assert_ne!(hashes[0], hashes[1]);
 }
+
+/// The daemon stands still while they connect, and until they have gone on: what it finds in `/proc` then is too late.
+#[test]
+fn who_has_gone_or_runs_another_program_by_then_is_known() {
+    let rig = Rig::transparent(&[("all.cedar", ALLOW_ALL)]);
+    let connect = "import os, socket, sys, time\n\
+        def go(port): s = socket.create_connection(('127.9.9.9', port)); s.set_inheritable(True); return s\n\
+        print(os.getpid(), flush=True); sys.stdin.readline()\n";
+    let cases = [
+        // Ends at once.
+        (1, "go(1)"),
+        // A child that ends at once, and has never begun to run a program of its own.
+        (2, "child = os.fork()\nif child == 0: go(2); os._exit(0)\nos.waitpid(child, 0)"),
+        // Another program, with the connection open.
+        (3, "s = go(3); sys.stdout.close(); os.execv('/bin/sleep', ['sleep', '0'])"),
+    ];
+    let python = std::fs::canonicalize(crate::support::clients::PYTHON).unwrap();
+    let mut running = Vec::new();
+    for (port, then) in cases {
+        let mut command = rig.command("planner", crate::support::clients::PYTHON);
+        command.args(["-c", &format!("{connect}{then}\n")]);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
+            .unwrap();
+        running.push((port, child));
+    }
+    rig.daemon.signal(nix::sys::signal::Signal::SIGSTOP).unwrap();
+    for (_, child) in &mut running {
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+    rig.daemon.signal(nix::sys::signal::Signal::SIGCONT).unwrap();
+    for row in rig.rows_when(3, &["--verdict", "deny"]) {
+        assert!(row.text("reason").contains("no target of the configuration is at 127.9.9.9"), "{row:?}");
+        assert_eq!(row.text("exe"), python.display().to_string(), "{row:?}");
+        assert_eq!(row.number("exe_inode"), std::fs::metadata(&python).unwrap().ino());
+        assert_eq!(row.text("argv"), "", "nobody is there to ask");
+    }
+}

@@ -1,0 +1,44 @@
+//! Programs that are there, gone, and replaced.
+
+use super::*;
+use crate::identity::Process;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+fn executed(pid: u32, path: &Path) -> Executed {
+    let inode = std::fs::metadata(path).unwrap().ino();
+    Executed { program: Key { inode, device: 1, reserved: 0 }, pid, path: path.into() }
+}
+
+#[test]
+fn a_program_is_found_by_its_process_or_by_its_path() {
+    let own = std::env::current_exe().unwrap();
+    let hashes = Hashes::default();
+    let expected = Process::look_up(std::process::id(), 0);
+    // The greatest number there can be: no process has it.
+    for pid in [std::process::id(), u32::MAX] {
+        let programs = Programs::default();
+        let executed = executed(pid, &own);
+        assert!(programs.learn(&executed));
+        let program = programs.known(executed.program).unwrap();
+        assert_eq!((&*program.path, Some(program.file)), (&*expected.exe, expected.file));
+        assert!(program.hash().is_none() && program.open().is_some());
+        programs.hash(executed.program, &hashes);
+        let program = programs.known(executed.program).unwrap();
+        assert_eq!(program.hash().unwrap().len(), 64);
+        assert!(program.open().is_none(), "files are not kept open");
+    }
+}
+
+#[test]
+fn another_file_under_the_same_path_is_not_it() {
+    let own = std::env::current_exe().unwrap();
+    let programs = Programs::default();
+    let mut wrong = executed(u32::MAX, &own);
+    wrong.program.inode += 1;
+    assert!(!programs.learn(&wrong) && programs.known(wrong.program).is_none());
+    let relative = Executed { path: own.file_name().unwrap().into(), ..executed(u32::MAX, &own) };
+    assert!(!programs.learn(&relative), "relative to what?");
+    let unknown = Executed { program: Key::default(), ..executed(std::process::id(), &own) };
+    assert!(!programs.learn(&unknown));
+}
