@@ -35,6 +35,9 @@ use toml::de::DeTable;
 /// Where the configuration is unless the command line or `INTERLOCK_CONFIG` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/interlock/interlock.toml";
 
+/// Who acts in a cgroup that is closed to what is not named (`intercept.default_deny`); no agent can have that name.
+pub const UNNAMED: &str = "(unnamed)";
+
 /// The target that lookups are operations of, in policies and rows.
 pub const DNS_TARGET: &str = "dns";
 

@@ -21,6 +21,17 @@ use std::sync::Arc;
 /// The user id of a caller that is not known: what the kernel itself shows for users without a mapping.
 pub const UNKNOWN_UID: u32 = u32::MAX;
 
+/// What rows and policies say of a governed cgroup.
+#[derive(Clone, Debug)]
+pub struct Governing {
+    /// Its path.
+    pub path: Arc<str>,
+    /// The task it works on; may be empty.
+    pub task: Arc<str>,
+    /// The agents of the governed cgroups that it is inside of, the nearest first: what they may not do, it may not.
+    pub outer: Arc<[Arc<str>]>,
+}
+
 /// The caller of one connection.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -28,6 +39,8 @@ pub struct Caller {
     pub agent: Arc<str>,
     /// The path of its governed cgroup, below the cgroup mount; empty where there is none.
     pub cgroup: Arc<str>,
+    /// The agents that it is inside of.
+    pub outer: Arc<[Arc<str>]>,
     /// The kernel's number of that cgroup; 0 where there is none.
     pub cgroup_id: u64,
     /// The process, 0 if unknown.
@@ -52,7 +65,7 @@ pub struct Caller {
 
 impl Caller {
     /// The caller that the kernel named.
-    pub fn governed(origin: &Origin, cgroup: Arc<str>, task: Arc<str>, program: Option<Program>) -> Self {
+    pub fn governed(origin: &Origin, governing: Governing, program: Option<Program>) -> Self {
         let mut process = Process::look_up(origin.pid, origin.time);
         let (mut exe_hash, mut exe_open) = ("".into(), None);
         if let Some(program) = program {
@@ -67,7 +80,8 @@ impl Caller {
         }
         Self {
             agent: Arc::clone(&origin.agent),
-            cgroup,
+            cgroup: governing.path,
+            outer: governing.outer,
             cgroup_id: origin.cgroup_id,
             pid: origin.pid,
             thread: origin.thread,
@@ -75,24 +89,24 @@ impl Caller {
             process,
             exe_hash,
             exe_open,
-            task,
+            task: governing.task,
             destination: canonical(origin.destination),
             boundary: audit::Boundary::Transparent,
         }
     }
 
     /// Who was refused something by the kernel side. Without an agent its name is empty.
-    pub fn refused(refused: &Refused, cgroup: Arc<str>, task: Arc<str>) -> Self {
+    pub fn refused(refused: &Refused, governing: Governing) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), refused.port);
         let process = if refused.pid == 0 { Process::default() } else { Process::look_up(refused.pid, 0) };
         Self {
             agent: refused.agent.clone().unwrap_or_else(|| "".into()),
-            cgroup,
+            cgroup: governing.path,
             cgroup_id: refused.cgroup_id.0,
             pid: refused.pid,
             uid: refused.uid,
             process,
-            task,
+            task: governing.task,
             boundary: audit::Boundary::Transparent,
             ..Self::explicit("", refused.address.unwrap_or(nowhere))
         }
@@ -114,6 +128,7 @@ impl Caller {
         Self {
             agent: agent.into(),
             cgroup: "".into(),
+            outer: Arc::new([]),
             cgroup_id: 0,
             pid: 0,
             thread: 0,

@@ -8,6 +8,7 @@
 //! | `workers.rs` | threads that accept and drive sessions |
 //! | `listeners.rs` | the sockets that connections come in by |
 //! | `governor.rs` | which cgroups are governed as whom, and why |
+//! | `book.rs` | the book of them |
 //! | `daemon.rs` | the state that the control socket asks about |
 //! | `admin.rs` | the answers to the control socket |
 //! | `executions.rs` | programs, looked at when they begin to run |
@@ -16,6 +17,7 @@
 //! | `reload.rs` | new configurations and policies |
 
 mod admin;
+mod book;
 mod daemon;
 mod executions;
 mod following;

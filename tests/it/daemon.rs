@@ -4,3 +4,4 @@ mod cli;
 mod detach;
 mod identity;
 mod life;
+mod nested;

@@ -63,6 +63,9 @@ section! {
         ipv6: bool = Bool, Toml("true"), Restart;
         /// Under it `interlock exec` makes a cgroup for each command.
         cgroup_base: PathBuf = RelativeCgroup, Toml("\"interlock\""), Restart;
+        /// Cgroups in which nothing has network but what is governed as an agent: the rest is refused, with rows of an agent
+        /// `(unnamed)`. Followed from when they exist.
+        default_deny: Vec<String> = List { item: Glob, min: 0, max: 16 }, Toml("[\"/agents.slice\"]"), Restart;
         /// DNS of governed cgroups. `"answer"`: whatever server an agent asks, the daemon answers, as policies and `[dns]`
         /// say; on the same port, by UDP. `"direct"` lets it pass to any server, unread: data can leave that way.
         /// `"refuse"`: agents reach targets by address or `/etc/hosts` only.

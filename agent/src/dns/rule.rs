@@ -7,7 +7,7 @@ use crate::config::{DNS_TARGET, DataLabels, DnsConfig};
 use crate::live::Live;
 use crate::session::Desk;
 use bytes::Bytes;
-use policy::{Asked, Effect, Place, Ruling};
+use policy::{Effect, Place, Ruling};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use wire::{Access, Action, Certainty, Facts, Meaning, OpId, Operation, Phase, Resource, ResourceKind};
@@ -124,9 +124,10 @@ pub(super) fn rule(
     hour: u8,
     name: Option<&HostName>,
 ) -> Arc<Ruling> {
-    let ask = |at: &Place, meaning: &Arc<Meaning>| {
-        live.policies.rule(&Asked { who: desk.principal(), at, meaning, hour })
-    };
+    if let Some(reason) = desk.unknown(live) {
+        return refusal(op, "interlock:unknown-agent", &reason);
+    }
+    let ask = |at: &Place, meaning: &Arc<Meaning>| desk.ask(live, at, meaning, hour);
     let by_name = ask(desk.place(), &op.meaning);
     if by_name.effect == Effect::Forward {
         return by_name;

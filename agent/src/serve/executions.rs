@@ -27,8 +27,7 @@ impl Executions {
 
     /// Who made a connection.
     pub(super) fn caller(&self, origin: &Origin) -> Caller {
-        let (cgroup, task) = self.governor.describe(origin.cgroup_id);
-        Caller::governed(origin, cgroup, task, self.program(origin))
+        Caller::governed(origin, self.governor.describe(origin.cgroup_id), self.program(origin))
     }
 
     /// The program of a connection. It began to run before it connected, so the kernel has told of it.

@@ -1,13 +1,14 @@
 //! Which cgroups are governed, as whom and why: by the configuration's globs, by `interlock tag`, or by `interlock exec`.
 
+use super::book::{Book, How, Known};
 use super::daemon::Daemon;
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy, Pattern};
-use crate::config::Config;
+use crate::config::{Config, UNNAMED};
 use crate::control::message::{Code, Failure, GovernedStatus, Place, Tagged};
+use crate::identity::Governing;
 use crate::intercept::{Foreign, Governed, Kernel, KernelError, Refused, Tagging};
 use anyhow::Context;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
@@ -21,39 +22,8 @@ pub(super) struct Governor {
     kernel: Option<Arc<Kernel>>,
     hierarchy: Option<Hierarchy>,
     exec: PathBuf,
-    known: Mutex<HashMap<u64, Known>>,
+    known: Mutex<Book>,
     watcher: Mutex<Option<RecommendedWatcher>>,
-}
-
-/// A governed cgroup as rows and the command line show it.
-#[derive(Clone, Debug)]
-struct Known {
-    path: Arc<str>,
-    how: How,
-    task: Arc<str>,
-    /// The client that asked for it is still there; an empty cgroup may be about to be entered.
-    leased: bool,
-}
-
-/// Why a cgroup is governed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum How {
-    /// `interlock exec` made it.
-    Exec,
-    /// `interlock tag`, or a daemon before this one.
-    Tag,
-    /// A glob of the configuration.
-    Glob,
-}
-
-impl How {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Exec => "exec",
-            Self::Tag => "tag",
-            Self::Glob => "glob",
-        }
-    }
 }
 
 impl Governor {
@@ -64,32 +34,32 @@ impl Governor {
             None => None,
         };
         let exec = Path::new("/").join(&config.intercept.cgroup_base).join(EXEC);
-        let governor =
-            Self { kernel, hierarchy, exec, known: Mutex::new(HashMap::new()), watcher: Mutex::new(None) };
+        let governor = Self { kernel, hierarchy, exec, known: Mutex::default(), watcher: Mutex::new(None) };
         governor.adopt()?;
         Ok(governor)
     }
 
     fn adopt(&self) -> anyhow::Result<()> {
         let Some(kernel) = &self.kernel else { return Ok(()) };
-        for Governed { cgroup_id, path, .. } in kernel.governed()? {
+        for Governed { cgroup_id, path, agent } in kernel.governed()? {
             let Some(path) = path else { continue };
-            let how = if path.starts_with(&self.exec) { How::Exec } else { How::Tag };
-            self.note(cgroup_id, &path, how, "", false);
+            let how = match &*agent {
+                UNNAMED => How::DefaultDeny,
+                _ if path.starts_with(&self.exec) => How::Exec,
+                _ => How::Tag,
+            };
+            self.note(cgroup_id, &path, &agent, how);
         }
         Ok(())
     }
 
-    fn note(&self, id: CgroupId, path: &Path, how: How, task: &str, leased: bool) {
-        let known = Known { path: path.to_string_lossy().into(), how, task: task.into(), leased };
-        lock(&self.known).insert(id.0, known);
+    fn note(&self, id: CgroupId, path: &Path, agent: &str, how: How) {
+        lock(&self.known).insert(id.0, Known::new(path, agent, how));
     }
 
-    /// Path and task of a governed cgroup, for rows.
-    pub(super) fn describe(&self, id: u64) -> (Arc<str>, Arc<str>) {
-        let known =
-            lock(&self.known).get(&id).map(|known| (Arc::clone(&known.path), Arc::clone(&known.task)));
-        known.unwrap_or_else(|| (format!("id {id}").into(), "".into()))
+    /// Path and task of a governed cgroup, and the agents that it is inside of, for rows and policies.
+    pub(super) fn describe(&self, id: u64) -> Governing {
+        lock(&self.known).describe(id)
     }
 
     /// Not every hook can look for the governed cgroup above the one it is told: completes that.
@@ -145,7 +115,7 @@ impl Governor {
         let (kernel, _) = self.parts()?;
         let cgroup = self.locate(place)?;
         let tagging = kernel.govern(&cgroup, agent).map_err(failed)?;
-        self.note(tagging.id, &cgroup.name(), How::Tag, "", false);
+        self.note(tagging.id, &cgroup.name(), agent, How::Tag);
         let Foreign { closed, left } = tagging.foreign;
         let mut notes = left;
         if closed > 0 {
@@ -170,7 +140,7 @@ impl Governor {
                 format!("cgroup `{cgroup}` is not governed itself; `interlock agents` lists those that are"),
             ));
         };
-        let by_glob = lock(&self.known).remove(&id.0).is_some_and(|known| known.how == How::Glob);
+        let by_glob = lock(&self.known).remove(id.0).is_some_and(|known| known.how == How::Glob);
         kernel.release(id).map_err(failed)?;
         let note = "the configuration names it (`agent.cgroups`): the next reload or start governs it again";
         let notes = if by_glob { vec![note.to_owned()] } else { Vec::new() };
@@ -190,40 +160,35 @@ impl Governor {
             }
             failed(error)
         })?;
-        self.note(id, &cgroup.name(), How::Exec, task, true);
+        let known = Known { task: task.into(), leased: true, ..Known::new(&cgroup.name(), agent, How::Exec) };
+        lock(&self.known).insert(id.0, known);
         self.follow(&cgroup);
         Ok((cgroup.directory().to_owned(), id))
     }
 
     /// The client that asked for a cgroup is gone: the command runs in it, or never will.
     pub(super) fn end_lease(&self, id: CgroupId) {
-        if let Some(known) = lock(&self.known).get_mut(&id.0) {
-            known.leased = false;
-        }
+        lock(&self.known).end_lease(id.0);
         self.tidy();
     }
 
     /// Forgets governed cgroups that are gone, and removes those of commands that have ended.
     pub(super) fn tidy(&self) {
         let Ok((kernel, hierarchy)) = self.parts() else { return };
-        let ended: Vec<(u64, Known)> = lock(&self.known)
-            .iter()
-            .filter(|(_, known)| known.how == How::Exec && !known.leased)
-            .map(|(id, known)| (*id, known.clone()))
-            .collect();
-        for (id, known) in ended {
-            let Ok(cgroup) = hierarchy.at(&*known.path) else { continue };
+        let ended = lock(&self.known).commands(|known| !known.leased);
+        for (id, path) in ended {
+            let Ok(cgroup) = hierarchy.at(&*path) else { continue };
             if cgroup.is_populated().unwrap_or(false) {
                 continue;
             }
             // Removed first: nobody can enter it any more when its hooks go.
             match cgroup.remove() {
-                Ok(()) => drop(lock(&self.known).remove(&id)),
+                Ok(()) => drop(lock(&self.known).remove(id)),
                 Err(error) => tracing::warn!(%error, "an unused cgroup stays behind"),
             }
         }
         match kernel.sweep() {
-            Ok(gone) => gone.iter().for_each(|gone| drop(lock(&self.known).remove(&gone.cgroup_id.0))),
+            Ok(gone) => gone.iter().for_each(|gone| drop(lock(&self.known).remove(gone.cgroup_id.0))),
             Err(error) => tracing::warn!(%error, "pins of removed cgroups stay behind"),
         }
     }
@@ -234,29 +199,43 @@ impl Governor {
         if let Err(error) = kernel.allow_unix_sockets(unix_sockets(config)) {
             tracing::error!(%error, "the Unix sockets that agents may connect to stay as they were");
         }
-        for agent in &config.agents {
-            for glob in &agent.cgroups {
-                let pattern = match Pattern::new(glob) {
-                    Ok(pattern) => pattern,
-                    Err(error) => {
-                        tracing::error!(%error, agent = agent.name, "a cgroup pattern can't be used");
-                        continue;
+        // What is named first, so that it is not taken for unnamed meanwhile.
+        let globs = config
+            .agents
+            .iter()
+            .flat_map(|agent| agent.cgroups.iter().map(|glob| (agent.name.as_str(), glob)));
+        let unnamed = config.intercept.default_deny.iter().map(|glob| (UNNAMED, glob));
+        for (agent, glob) in globs.chain(unnamed) {
+            match Pattern::new(glob) {
+                Ok(pattern) => {
+                    for cgroup in hierarchy.matching(&pattern) {
+                        self.govern_matching(kernel, &cgroup, agent);
                     }
-                };
-                for cgroup in hierarchy.matching(&pattern) {
-                    self.govern_matching(kernel, &cgroup, &agent.name);
                 }
+                Err(error) => tracing::error!(%error, agent, "a cgroup pattern can't be used"),
             }
         }
+        self.follow_literal(hierarchy, &config.intercept.default_deny);
         self.tidy();
     }
 
+    /// Follows the nearest directories that there are above cgroups that are to be closed when they appear.
+    fn follow_literal(&self, hierarchy: &Hierarchy, globs: &[String]) {
+        for glob in globs.iter().filter(|glob| Pattern::new(glob).is_ok_and(|pattern| pattern.is_literal())) {
+            let there = hierarchy.mount().join(glob.trim_start_matches('/'));
+            if let Some(above) = there.ancestors().skip(1).find(|directory| directory.is_dir()) {
+                self.observe(above, RecursiveMode::NonRecursive);
+            }
+        }
+    }
+
     fn govern_matching(&self, kernel: &Kernel, cgroup: &CgroupPath, agent: &str) {
-        let known = cgroup.id().is_ok_and(|id| lock(&self.known).contains_key(&id.0));
+        let known = cgroup.id().is_ok_and(|id| lock(&self.known).get(id.0).is_some());
         match kernel.govern(cgroup, agent) {
             Ok(_) if known => {}
             Ok(Tagging { id, foreign }) => {
-                self.note(id, &cgroup.name(), How::Glob, "", false);
+                let how = if agent == UNNAMED { How::DefaultDeny } else { How::Glob };
+                self.note(id, &cgroup.name(), agent, how);
                 tracing::info!(agent, cgroup = %cgroup, closed_sockets = foreign.closed, "governed");
                 for left in foreign.left {
                     tracing::warn!(agent, cgroup = %cgroup, left);
@@ -279,7 +258,7 @@ impl Governor {
     }
 
     fn status(&self, hierarchy: &Hierarchy, governed: Governed) -> GovernedStatus {
-        let known = lock(&self.known).get(&governed.cgroup_id.0).cloned();
+        let known = lock(&self.known).get(governed.cgroup_id.0).cloned();
         let processes = governed
             .path
             .as_ref()
@@ -324,15 +303,16 @@ impl Governor {
 
     pub(super) fn follow_all(&self, config: &Config) {
         let Ok((_, hierarchy)) = self.parts() else { return };
-        if config.agents.iter().any(|agent| !agent.cgroups.is_empty()) {
+        let is_wide = |glob: &String| !Pattern::new(glob).is_ok_and(|pattern| pattern.is_literal());
+        if config.agents.iter().any(|agent| !agent.cgroups.is_empty())
+            || config.intercept.default_deny.iter().any(is_wide)
+        {
             self.observe(hierarchy.mount(), RecursiveMode::Recursive);
+        } else {
+            self.follow_literal(hierarchy, &config.intercept.default_deny);
         }
-        let executing: Vec<Arc<str>> = lock(&self.known)
-            .values()
-            .filter(|known| known.how == How::Exec)
-            .map(|known| Arc::clone(&known.path))
-            .collect();
-        for path in executing {
+        let executing = lock(&self.known).commands(|_| true);
+        for (_, path) in executing {
             if let Ok(cgroup) = hierarchy.at(&*path) {
                 self.follow(&cgroup);
             }

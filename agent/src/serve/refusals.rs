@@ -53,10 +53,10 @@ impl Refusals {
     }
 
     fn record(&self, refused: &Refused, more: &str) {
-        let (cgroup, task) = self.governor.describe(refused.cgroup_id.0);
+        let governing = self.governor.describe(refused.cgroup_id.0);
         let mut words = explain(refused);
         words.reason.push_str(more);
-        self.sessions.refuse(&Caller::refused(refused, cgroup, task), words, refused.time);
+        self.sessions.refuse(&Caller::refused(refused, governing), words, refused.time);
     }
 }
 

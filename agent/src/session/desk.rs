@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
 use wire::{
-    Access, Action, Answer, Blame, Denial, OpEnd, OpId, OpMap, Operation, Phase, Question, ResourceKind,
-    Verdict, WireError,
+    Access, Action, Answer, Blame, Denial, Meaning, OpEnd, OpId, OpMap, Operation, Phase, Question,
+    ResourceKind, Verdict, WireError,
 };
 
 /// The desk of one session.
@@ -25,7 +25,8 @@ pub(crate) struct Desk {
     recorder: Recorder,
     caller: Caller,
     entry: Arc<Entry>,
-    who: Principal,
+    /// Who asks: the agent, then those that it is inside of, which must all be permitted it.
+    who: Vec<Principal>,
     at: Place,
     /// Other targets that the connection may be for: their rules must permit too.
     also: Vec<Place>,
@@ -75,15 +76,8 @@ pub(super) struct Waiting {
 
 impl Desk {
     pub(super) fn new(sessions: Sessions, recorder: Recorder, caller: Caller, entry: Arc<Entry>) -> Self {
-        let who = Principal::new(
-            Arc::clone(&caller.agent),
-            caller.cgroup.to_string(),
-            caller.process.exe.to_string(),
-            caller.exe_hash.to_string(),
-            caller.uid,
-        )
-        .in_container(Some(identity::runs(&caller.cgroup).container.to_owned()).filter(|id| !id.is_empty()))
-        .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()));
+        let who = [&caller.agent].into_iter().chain(caller.outer.iter());
+        let who = who.map(|agent| principal(agent, &caller)).collect();
         let at = place_of(&recorder);
         Self { sessions, recorder, caller, entry, who, at, also: Vec::new(), running: OpMap::default() }
     }
@@ -94,9 +88,15 @@ impl Desk {
         self
     }
 
-    /// Who asks.
-    pub(crate) const fn principal(&self) -> &Principal {
-        &self.who
+    /// Why nobody can decide for who asks, if so.
+    pub(crate) fn unknown(&self, live: &Live) -> Option<String> {
+        super::place::unknown_agent(live, &self.caller)
+    }
+
+    /// The strictest ruling on what an operation means there, of all who must be permitted it.
+    pub(crate) fn ask(&self, live: &Live, at: &Place, meaning: &Arc<Meaning>, hour: u8) -> Arc<Ruling> {
+        let rulings = self.who.iter().map(|who| live.policies.rule(&Asked { who, at, meaning, hour }));
+        rulings.reduce(stricter).unwrap_or_else(nobody)
     }
 
     /// Where.
@@ -152,15 +152,8 @@ impl Desk {
         if let Some(key) = &op.cancel {
             return Arc::new(self.rule_on_cancel(key));
         }
-        let ask = |at| live.policies.rule(&Asked { who: &self.who, at, meaning: &op.meaning, hour });
-        let severity = |ruling: &Ruling| match ruling.effect {
-            Effect::Forward => 0,
-            Effect::Hold { .. } => 1,
-            Effect::Deny => 2,
-        };
-        self.also.iter().map(ask).fold(ask(&self.at), |strictest, other| {
-            if severity(&other) > severity(&strictest) { other } else { strictest }
-        })
+        let ask = |at| self.ask(live, at, &op.meaning, hour);
+        self.also.iter().map(ask).fold(ask(&self.at), stricter)
     }
 
     /// An agent may interrupt its own operations: that takes nothing that it could not do by hanging up.
@@ -292,6 +285,41 @@ impl Desk {
             tracing::error!(%error, reason, "the end of a session could not be recorded");
         }
     }
+}
+
+fn principal(agent: &Arc<str>, caller: &Caller) -> Principal {
+    let container = identity::runs(&caller.cgroup).container;
+    Principal::new(
+        Arc::clone(agent),
+        caller.cgroup.to_string(),
+        caller.process.exe.to_string(),
+        caller.exe_hash.to_string(),
+        caller.uid,
+    )
+    .in_container(Some(container.to_owned()).filter(|id| !id.is_empty()))
+    .on_task(Some(caller.task.to_string()).filter(|task| !task.is_empty()))
+}
+
+/// The one of two rulings that permits less; the first, if they permit the same.
+fn stricter(one: Arc<Ruling>, other: Arc<Ruling>) -> Arc<Ruling> {
+    let severity = |ruling: &Ruling| match ruling.effect {
+        Effect::Forward => 0,
+        Effect::Hold { .. } => 1,
+        Effect::Deny => 2,
+    };
+    if severity(&other) > severity(&one) { other } else { one }
+}
+
+/// What nobody asks, nobody may: there is always somebody.
+fn nobody() -> Arc<Ruling> {
+    Arc::new(Ruling {
+        effect: Effect::Deny,
+        policies: Arc::new([]),
+        reason: "nobody asks".into(),
+        hint: "".into(),
+        resources: Arc::new([]),
+        record_binds: false,
+    })
 }
 
 fn place_of(recorder: &Recorder) -> Place {

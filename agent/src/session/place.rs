@@ -1,7 +1,7 @@
 //! Where a connection is meant to go.
 
 use super::{Sessions, target};
-use crate::config::TargetConfig;
+use crate::config::{TargetConfig, UNNAMED};
 use crate::identity::Caller;
 use crate::live::Live;
 use std::net::SocketAddr;
@@ -41,8 +41,7 @@ pub(super) fn place<'a>(
     explicit: Option<&str>,
 ) -> Result<Placed<'a>, Refusal> {
     let refusal = |target: &str, reason: String| Refusal { target: target.to_owned(), reason };
-    if live.config.agent(&caller.agent).is_none() {
-        let reason = format!("the configuration has no agent `{}` any more", caller.agent);
+    if let Some(reason) = unknown_agent(live, caller) {
         return Err(refusal("", reason));
     }
     let placed = match explicit {
@@ -59,6 +58,20 @@ pub(super) fn place<'a>(
         return Err(refusal(&placed.target.name, format!("{own} is Interlock's own listener: a loop")));
     }
     Ok(placed)
+}
+
+/// Why nobody can decide for a caller: its agent, or one that it is inside of, is none of the configuration's.
+pub(super) fn unknown_agent(live: &Live, caller: &Caller) -> Option<String> {
+    if &*caller.agent == UNNAMED {
+        return Some(format!(
+            "cgroup `{}` has no network before what is in it has a name (`intercept.default_deny`): start it with `interlock \
+             exec`, tag its cgroup, or give an agent a glob",
+            caller.cgroup
+        ));
+    }
+    let mut agents = [&caller.agent].into_iter().chain(caller.outer.iter());
+    let unknown = agents.find(|agent| live.config.agent(agent).is_none())?;
+    Some(format!("the configuration has no agent `{unknown}` any more"))
 }
 
 /// Several targets can have an address by their host names. Which of them is meant can't be told, so all of their rules must

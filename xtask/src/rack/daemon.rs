@@ -289,6 +289,7 @@ impl Default for Setup {
             mode: Mode::Auto,
             listeners: false,
             clickhouse: None,
+            default_deny: Vec::new(),
             more: String::new(),
             profile: Profile::Debug,
             prefix: Vec::new(),

@@ -25,6 +25,8 @@ pub struct Setup {
     pub listeners: bool,
     /// Ship rows to this server, given as the URL of its HTTP interface.
     pub clickhouse: Option<String>,
+    /// Cgroups that are closed to what is not named. Other than the daemon's own default, none: daemons run side by side.
+    pub default_deny: Vec<String>,
     /// Further TOML, put at the end.
     pub more: String,
     /// Which build to run.
@@ -96,7 +98,8 @@ impl Setup {
         line(format_args!("bpf = \"/sys/fs/bpf/interlock-{label}\"\n"));
         let enabled = if explicit { "off" } else { "require" };
         line(format_args!(
-            "[intercept]\nenabled = \"{enabled}\"\nport = 0\ncgroup_base = \"interlock-{label}\"\n"
+            "[intercept]\nenabled = \"{enabled}\"\nport = 0\ncgroup_base = \"interlock-{label}\"\ndefault_deny = {}\n",
+            words(&self.default_deny)
         ));
         let own = dir.join("policies");
         let paths: Vec<String> = if self.policy_paths.is_empty() || !self.policies.is_empty() {
