@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `workers.rs` | threads that accept and drive sessions |
 //! | `listeners.rs` | the sockets that connections come in by |
+//! | `inherited.rs` | sockets that outlive a daemon |
 //! | `governor.rs` | which cgroups are governed as whom, and why |
 //! | `book.rs` | the book of them |
 //! | `daemon.rs` | the state that the control socket asks about |
@@ -22,10 +23,12 @@ mod daemon;
 mod executions;
 mod following;
 mod governor;
+mod inherited;
 mod listeners;
 mod refusals;
 mod reload;
 mod report;
+mod sys;
 mod workers;
 
 use crate::config::{Config, Dns, Enabled};
@@ -42,6 +45,7 @@ use daemon::{Daemon, Parts};
 use executions::Executions;
 use following::Following;
 use governor::Governor;
+use inherited::Inherited;
 use listeners::Listening;
 use refusals::Refusals;
 use std::net::UdpSocket;
@@ -79,8 +83,11 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     }
     let lock = RunLock::take(&live.config.paths.run)?;
     let spool = open_spool(&live.config)?;
-    let (kernel, unavailable) = open_kernel(&live.config)?;
-    let listening = Listening::bind(&live.config, kernel.is_some())?;
+    let mut inherited = Inherited::take();
+    let (kernel, unavailable) = open_kernel(&live.config, !inherited.is_empty())?;
+    let listening = Listening::bind(&live.config, kernel.is_some(), &mut inherited)?;
+    // What has no place any more is closed.
+    drop(inherited);
     let governor = Arc::new(Governor::new(kernel.clone(), &live.config)?);
     let admin = Builder::new_multi_thread().worker_threads(1).thread_name("admin").enable_all().build()?;
     let (drain, draining) = watch::channel(false);
@@ -102,6 +109,10 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     };
     if let Some(kernel) = &kernel {
         kernel.publish(&listening.published()?, &listening.transparent_sockets())?;
+        if inherited::has_keeper() {
+            listening.keep();
+            kernel.hand_over();
+        }
     }
     let executions = kernel
         .clone()
@@ -244,7 +255,7 @@ pub(crate) fn spool_options(config: &Config) -> SpoolOptions {
 }
 
 /// Opens the kernel side as configured; without it, says why.
-fn open_kernel(config: &Config) -> anyhow::Result<(Option<Arc<Kernel>>, Option<String>)> {
+fn open_kernel(config: &Config, inherits: bool) -> anyhow::Result<(Option<Arc<Kernel>>, Option<String>)> {
     let off = "switched off in the configuration (`intercept.enabled`)";
     let unavailable = match (config.intercept.enabled, available()) {
         (Enabled::Off, _) => return Ok((None, Some(off.to_owned()))),
@@ -266,6 +277,7 @@ fn open_kernel(config: &Config) -> anyhow::Result<(Option<Arc<Kernel>>, Option<S
             Dns::Direct => Lookups::Pass,
             Dns::Refuse => Lookups::Refused,
         },
+        inherits,
         security: config.intercept.security != Enabled::Off,
         unix_sockets: governor::unix_sockets(config)
             .map(|(agent, name)| (agent.to_owned(), name.to_owned()))

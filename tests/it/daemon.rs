@@ -5,3 +5,4 @@ mod detach;
 mod identity;
 mod life;
 mod nested;
+mod upgrade;

@@ -35,7 +35,10 @@ use std::{
     net::SocketAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -69,6 +72,8 @@ pub struct Kernel {
     maps: Mutex<Maps>,
     /// Network namespaces that we have published a listener for.
     published: Mutex<BTreeSet<u64>>,
+    /// The listening sockets outlive us.
+    handed_over: AtomicBool,
     agents: ArcSwap<HashMap<u64, Known>>,
     origins: SkStorage<MapData, interlock_common::Origin>,
     askers: Askers,
@@ -124,15 +129,14 @@ impl Kernel {
         maps.forbid(&devices::forbidden(&fs::read_to_string("/proc/misc").unwrap_or_default()))?;
         placement::sweep(&hierarchy, &options.paths.cgroup_base);
         let own = options.placement.settle(&hierarchy, &options.paths.cgroup_base)?;
-        // The earlier one's link is to a cgroup that no listening socket of ours is made in.
-        links::detach(&pins.proxy())?;
-        links::attach(&programs.proxy, &own, &pins.proxy())?;
+        links::attach_proxy(&pins, &programs.proxy, &own, options.inherits)?;
         let kernel = Self {
             hierarchy,
             own,
             programs,
             maps: Mutex::new(maps),
             published: Mutex::default(),
+            handed_over: AtomicBool::new(false),
             agents: ArcSwap::default(),
             origins: maps::take_origins(&mut ebpf)?,
             askers: Askers::new(maps::take_datagrams(&mut ebpf)?),
@@ -143,16 +147,17 @@ impl Kernel {
             logs: Logs::take(&mut ebpf),
             pins,
         };
-        kernel.adopt()?;
+        kernel.adopt(options.inherits)?;
         Ok(kernel)
     }
 
     /// Makes the pinned state true again after a restart: governed cgroups get the programs of this version in the old
     /// ones' place, what is gone is forgotten, and a tagging that was not finished is undone.
-    fn adopt(&self) -> Result<(), KernelError> {
+    fn adopt(&self, inherits: bool) -> Result<(), KernelError> {
         let mut maps = self.maps();
-        // A listener of an earlier process is nobody's any more.
-        for (netns, _) in entries(&maps.listeners, "LISTENERS")? {
+        // A listener of an earlier process is nobody's any more, unless we have its sockets.
+        let listeners = if inherits { Vec::new() } else { entries(&maps.listeners, "LISTENERS")? };
+        for (netns, _) in listeners {
             maps.listeners.remove(&netns).or_else(ignore_missing).map_err(failed("clear", "LISTENERS"))?;
         }
         let mut known = HashMap::new();
@@ -222,6 +227,12 @@ impl Kernel {
         maps.listeners.insert(netns, value, 0).map_err(failed("write", "LISTENERS"))?;
         lock(&self.published).insert(netns);
         Ok(())
+    }
+
+    /// Somebody keeps the listening sockets for the next host agent: they stay published when this one ends, and connections
+    /// wait in their queues. Should nobody keep them after all, connections are refused, as without.
+    pub fn hand_over(&self) {
+        self.handed_over.store(true, Ordering::Relaxed);
     }
 
     /// Withdraws every listener we published: governed processes' connections are refused from now on.
@@ -461,7 +472,9 @@ impl Kernel {
 
 impl Drop for Kernel {
     fn drop(&mut self) {
-        if let Err(error) = self.withdraw() {
+        if !self.handed_over.load(Ordering::Relaxed)
+            && let Err(error) = self.withdraw()
+        {
             tracing::warn!(%error, "the listener stays published; connections to it are refused all the same");
         }
     }

@@ -47,8 +47,8 @@ pub fn let_go(paths: &Paths) -> Result<(), KernelError> {
     for id in links::linked(&pins)? {
         links::detach_all(&pins, id)?;
     }
-    if pins.proxy().exists() {
-        links::detach(&pins.proxy())?;
+    for proxy in pins::list(&pins.proxies())? {
+        links::detach(&proxy)?;
     }
     // These have no links that could be detached first: they end with their last pin.
     for directory in pins::list(&paths.bpffs)? {

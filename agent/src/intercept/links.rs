@@ -95,6 +95,29 @@ pub(super) fn attach(program: &Loaded, cgroup: &CgroupPath, pin: &Path) -> Resul
     })
 }
 
+/// Attaches the program that hands origins over to our own cgroup. A link to the cgroup of an earlier host agent goes, unless
+/// listening sockets that were made in it live on here: then it gets the new program in the old one's place.
+pub(super) fn attach_proxy(
+    pins: &Pins,
+    program: &Loaded,
+    own: &CgroupPath,
+    inherits: bool,
+) -> Result<(), KernelError> {
+    let ours = pins.proxies().join(own.id()?.to_string());
+    attach(program, own, &ours)?;
+    for pin in pins::list(&pins.proxies())?.into_iter().filter(|pin| *pin != ours) {
+        let link = sys::open_pin(&pin);
+        let is_used = link.as_ref().is_ok_and(|link| sys::linked_cgroup(link.as_fd()).unwrap_or(1) != 0);
+        if !inherits || !is_used {
+            detach(&pin)?;
+        } else if let Err(error) = link.and_then(|link| sys::link_update(link.as_fd(), program.fd.as_fd())) {
+            // The older program stays, and hands over as it did.
+            tracing::debug!(pin = %pin.display(), %error, "the program of an earlier host agent is not renewed");
+        }
+    }
+    Ok(())
+}
+
 /// Detaches every program of a governed cgroup and removes the pins. What is gone already is no error.
 pub(super) fn detach_all(pins: &Pins, id: CgroupId) -> Result<(), KernelError> {
     let directory = directory(pins, id);

@@ -15,6 +15,8 @@ pub struct KernelOptions {
     /// How many connections can be on their way from `connect` to `accept` at one time (half open). One that finds no
     /// room arrives without an origin. Counts when the pins are made, not when they are adopted.
     pub flows_max: u32,
+    /// The listening sockets that are going to be published are those of the host agent before, which were handed over.
+    pub inherits: bool,
     /// Whether the security hooks are attached, where the kernel has them.
     pub security: bool,
     /// Unix sockets of others that agents may connect to: an agent's name, and a path or `@` and an abstract name.
@@ -28,6 +30,7 @@ impl Default for KernelOptions {
             placement: Placement::default(),
             dns: Lookups::Pass,
             flows_max: FLOWS_MAX as u32,
+            inherits: false,
             security: true,
             unix_sockets: Vec::new(),
         }

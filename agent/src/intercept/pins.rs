@@ -6,7 +6,7 @@
 //!   cgroups/<id>/connect4 …     one file per link of a governed cgroup
 //!   freezing/<id>               a directory per cgroup whose processes stand still while it is tagged
 //!   security/<hook>             one file per link to a security hook
-//!   proxy                       the link to the host agent's own cgroup
+//!   proxies/<id>                one link per cgroup that a listening socket of the host agent was made in
 //! ```
 use super::error::KernelError;
 use interlock_common::SCHEMA;
@@ -63,6 +63,7 @@ impl Pins {
         make_directory(&pins.maps())?;
         make_directory(&pins.cgroups())?;
         make_directory(&pins.freezing())?;
+        make_directory(&pins.proxies())?;
         Ok(pins)
     }
 
@@ -98,9 +99,9 @@ impl Pins {
         self.directory.join("security")
     }
 
-    /// The pin of the link to our own cgroup.
-    pub(super) fn proxy(&self) -> PathBuf {
-        self.directory.join("proxy")
+    /// The directory with a link per cgroup of our listening sockets.
+    pub(super) fn proxies(&self) -> PathBuf {
+        self.directory.join("proxies")
     }
 
     /// Maps of another layout can't be read. While they say that something is governed, starting without them would

@@ -2,7 +2,7 @@
 
 use crate::config::UNNAMED;
 use crate::identity::Governing;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub(super) struct Book {
     by_id: HashMap<u64, Known>,
     by_path: HashMap<Arc<str>, u64>,
+    /// Cgroups that were let go though the configuration names them: until it is read again.
+    let_go: HashSet<u64>,
 }
 
 /// A governed cgroup as rows and the command line show it.
@@ -61,6 +63,7 @@ impl Book {
 
     pub(super) fn insert(&mut self, id: u64, known: Known) {
         self.remove(id);
+        self.let_go.remove(&id);
         self.by_path.insert(Arc::clone(&known.path), id);
         self.by_id.insert(id, known);
     }
@@ -71,6 +74,21 @@ impl Book {
             self.by_path.remove(&known.path);
         }
         Some(known)
+    }
+
+    /// Lets a cgroup go, and says why it was governed.
+    pub(super) fn let_go(&mut self, id: u64) -> Option<How> {
+        self.let_go.insert(id);
+        self.remove(id).map(|known| known.how)
+    }
+
+    pub(super) fn was_let_go(&self, id: u64) -> bool {
+        self.let_go.contains(&id)
+    }
+
+    /// What the configuration names counts again.
+    pub(super) fn start_over(&mut self) {
+        self.let_go.clear();
     }
 
     pub(super) fn end_lease(&mut self, id: u64) {

@@ -140,10 +140,11 @@ impl Governor {
                 format!("cgroup `{cgroup}` is not governed itself; `interlock agents` lists those that are"),
             ));
         };
-        let by_glob = lock(&self.known).remove(id.0).is_some_and(|known| known.how == How::Glob);
+        let how = lock(&self.known).let_go(id.0);
         kernel.release(id).map_err(failed)?;
-        let note = "the configuration names it (`agent.cgroups`): the next reload or start governs it again";
-        let notes = if by_glob { vec![note.to_owned()] } else { Vec::new() };
+        let note = "the configuration names it (`agent.cgroups`, `intercept.default_deny`): the next reload or start governs it again";
+        let is_named = matches!(how, Some(How::Glob | How::DefaultDeny));
+        let notes = if is_named { vec![note.to_owned()] } else { Vec::new() };
         tracing::info!(agent, cgroup = %cgroup, "not governed any more");
         Ok(Tagged { agent, cgroup: cgroup.name(), notes })
     }
@@ -193,6 +194,12 @@ impl Governor {
         }
     }
 
+    /// As [`Self::settle`], after the configuration was read: also what was let go since.
+    pub(super) fn start_over(&self, config: &Config) {
+        lock(&self.known).start_over();
+        self.settle(config);
+    }
+
     /// Governs what the configuration names and exists, and opens the Unix sockets that it allows.
     pub(super) fn settle(&self, config: &Config) {
         let Ok((kernel, hierarchy)) = self.parts() else { return };
@@ -230,7 +237,14 @@ impl Governor {
     }
 
     fn govern_matching(&self, kernel: &Kernel, cgroup: &CgroupPath, agent: &str) {
-        let known = cgroup.id().is_ok_and(|id| lock(&self.known).get(id.0).is_some());
+        let Ok(id) = cgroup.id() else { return };
+        let known = {
+            let book = lock(&self.known);
+            if book.was_let_go(id.0) {
+                return;
+            }
+            book.get(id.0).is_some()
+        };
         match kernel.govern(cgroup, agent) {
             Ok(_) if known => {}
             Ok(Tagging { id, foreign }) => {

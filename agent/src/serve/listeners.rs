@@ -1,5 +1,6 @@
 //! The sockets that connections come in by.
 
+use super::inherited::{self, Inherited};
 use crate::config::{Config, Dns};
 use crate::intercept::Listeners;
 use anyhow::Context;
@@ -39,10 +40,15 @@ pub(super) struct Listening {
 impl Listening {
     /// Binds everything that the configuration asks for. Call it after the kernel side is open: a socket belongs to the
     /// cgroup that it was made in.
-    pub(super) fn bind(config: &Config, transparent: bool) -> anyhow::Result<Self> {
+    /// What is there already is taken from `inherited`.
+    pub(super) fn bind(
+        config: &Config,
+        transparent: bool,
+        inherited: &mut Inherited,
+    ) -> anyhow::Result<Self> {
         let (mut all, mut lookups) = (Vec::new(), Vec::new());
         if transparent {
-            bind_transparent(config, &mut all, &mut lookups)?;
+            bind_transparent(config, inherited, &mut all, &mut lookups)?;
         }
         for explicit in &config.listeners {
             let kind = Kind::Explicit { agent: explicit.agent.clone(), target: explicit.target.clone() };
@@ -67,6 +73,18 @@ impl Listening {
         self.transparent().map(|listener| listener.socket.as_fd()).chain(lookups).collect()
     }
 
+    /// Has the service manager keep the sockets for the next daemon.
+    pub(super) fn keep(&self) {
+        for listener in self.transparent() {
+            inherited::keep(names(listener.address).0, &listener.socket);
+        }
+        for socket in &self.lookups {
+            if let Ok(address) = socket.local_addr() {
+                inherited::keep(names(address).1, socket);
+            }
+        }
+    }
+
     /// What the kernel is told.
     pub(super) fn published(&self) -> anyhow::Result<Listeners> {
         let v4 = self.transparent().find_map(|listener| match listener.address {
@@ -83,6 +101,7 @@ impl Listening {
 
 fn bind_transparent(
     config: &Config,
+    inherited: &mut Inherited,
     all: &mut Vec<Listener>,
     lookups: &mut Vec<UdpSocket>,
 ) -> anyhow::Result<()> {
@@ -93,13 +112,13 @@ fn bind_transparent(
     };
     let v4 = SocketAddrV4::new(address, config.intercept.port);
     let answers = config.intercept.dns == Dns::Answer;
-    let (first, socket) = bind_both(SocketAddr::V4(v4), answers).context(WHAT)?;
+    let (first, socket) = bind_both(SocketAddr::V4(v4), answers, inherited).context(WHAT)?;
     let port = first.address.port();
     all.push(first);
     lookups.extend(socket);
     if config.intercept.ipv6 {
         let v6 = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
-        match bind_both(v6, answers) {
+        match bind_both(v6, answers, inherited) {
             Ok((listener, socket)) => {
                 all.push(listener);
                 lookups.extend(socket);
@@ -112,21 +131,37 @@ fn bind_transparent(
 
 /// A listener and, if lookups are answered, the socket for them at the same address and port. Where any port will do, one is
 /// looked for that is free for both.
-fn bind_both(address: SocketAddr, answers: bool) -> anyhow::Result<(Listener, Option<UdpSocket>)> {
+fn bind_both(
+    address: SocketAddr,
+    answers: bool,
+    inherited: &mut Inherited,
+) -> anyhow::Result<(Listener, Option<UdpSocket>)> {
     const TRIES: usize = 16;
-    let tries = if address.port() == 0 { TRIES } else { 1 };
+    let (stream, datagrams) = names(address);
+    let handed_over = inherited.listener(stream, address);
+    let tries = if address.port() == 0 && handed_over.is_none() { TRIES } else { 1 };
+    let mut handed_over = handed_over.map(|socket| listening(socket, Kind::Transparent));
     let mut result = Err(anyhow::anyhow!("`{address}`: no port is free"));
     for _ in 0..tries {
-        let listener = bind(address, Kind::Transparent)?;
+        let listener = handed_over.take().unwrap_or_else(|| bind(address, Kind::Transparent))?;
         if !answers {
             return Ok((listener, None));
         }
-        match bind_lookups(listener.address) {
+        let socket = inherited.datagrams(datagrams, listener.address);
+        match socket.map_or_else(|| bind_lookups(listener.address), Ok) {
             Ok(socket) => return Ok((listener, Some(socket))),
             Err(error) => result = Err(error),
         }
     }
     result
+}
+
+/// What the service manager knows the sockets at such an address by: for connections, and for lookups.
+const fn names(address: SocketAddr) -> (&'static str, &'static str) {
+    match address {
+        SocketAddr::V4(_) => ("interlock-tcp4", "interlock-udp4"),
+        SocketAddr::V6(_) => ("interlock-tcp6", "interlock-udp6"),
+    }
 }
 
 /// No other process may share the address: so without `SO_REUSEADDR`, which for UDP means just that.
@@ -153,7 +188,10 @@ fn bind(address: SocketAddr, kind: Kind) -> anyhow::Result<Listener> {
     socket.bind(&address.into()).with_context(what)?;
     socket.listen(BACKLOG).with_context(what)?;
     socket.set_nonblocking(true).with_context(what)?;
-    let socket = TcpListener::from(socket);
-    let address = socket.local_addr().with_context(what)?;
+    listening(TcpListener::from(socket), kind)
+}
+
+fn listening(socket: TcpListener, kind: Kind) -> anyhow::Result<Listener> {
+    let address = socket.local_addr().context("a listening socket has no address")?;
     Ok(Listener { socket, address, kind })
 }

@@ -33,7 +33,7 @@ impl Daemon {
         }
         self.live.store(Arc::new(new));
         let live = self.live.load_full();
-        self.governor.settle(&live.config);
+        self.governor.start_over(&live.config);
         self.governor.follow_all(&live.config);
         self.renew_sink().await;
         tracing::info!(generation, %changes, policies = live.policies.len(), "reloaded");

@@ -30,6 +30,8 @@ pub(super) struct Driver {
     recognised: Option<&'static dyn Protocol>,
     waiting: Option<Waiting>,
     commands: Commands,
+    /// Operations that have ended.
+    ended: u32,
     /// Something was released, so the client was let in.
     started: bool,
     connect_timeout: Duration,
@@ -39,6 +41,10 @@ pub(super) struct Driver {
 
 /// The alarm rings so often in `limits.idle_timeout`; to note the time of every message would cost more.
 const QUIET: u32 = 4;
+/// While the daemon drains, a session that has had fewer operations than `YOUNG` (its login is one) ends only when nothing has
+/// happened for so long: a client that has just connected comes to its question, and one that only asks one, to its end.
+const DRAIN_PAUSE: Duration = Duration::from_millis(200);
+const YOUNG: u32 = 2;
 /// Happenings that a session takes in a row, at most, while others wait for its thread.
 const TURNS: u32 = 64;
 
@@ -70,6 +76,7 @@ impl Driver {
             recognised: Some(protocol),
             waiting: None,
             commands: Commands::new(),
+            ended: 0,
             started: false,
             connect_timeout: Duration::MAX,
             reactor,
@@ -87,6 +94,13 @@ impl Driver {
         let (mut draining, mut turns) = (false, 0_u32);
         while !self.is_over() {
             match self.next(&mut bells, draining).await {
+                Happening::Tick if draining && !active && self.machine.idle() && !self.client.is_shut() => {
+                    self.end();
+                }
+                Happening::Tick if draining => {
+                    active = false;
+                    bells.ring_after(DRAIN_PAUSE);
+                }
                 Happening::Tick if self.started && (active || quiet < QUIET - 1) => {
                     quiet = if active { 0 } else { quiet + 1 };
                     active = false;
@@ -101,13 +115,16 @@ impl Driver {
                     self.desk.refused("TIMEOUT", "the client did not log in within `limits.startup_timeout`");
                     self.end_at_once();
                 }
-                Happening::Drain => draining = true,
+                Happening::Drain => {
+                    (draining, active) = (true, false);
+                    bells.ring_after(DRAIN_PAUSE);
+                }
                 other => {
                     active = true;
                     self.take(other).await;
                 }
             }
-            if draining && self.machine.idle() && !self.client.is_shut() {
+            if draining && self.ended >= YOUNG && self.machine.idle() && !self.client.is_shut() {
                 self.end();
             }
             // Others on this thread get their turn.
@@ -298,7 +315,10 @@ impl Driver {
                     server.queue(bytes);
                 }
             }
-            Command::Observe(Observation::Done(end)) => self.desk.done(end),
+            Command::Observe(Observation::Done(end)) => {
+                self.ended = self.ended.saturating_add(1);
+                self.desk.done(end);
+            }
             Command::Observe(Observation::Login { user, database, .. }) => {
                 self.desk.logs_in(&user, &database)
             }

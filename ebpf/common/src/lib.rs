@@ -70,7 +70,7 @@ pub const CONFIG_DNS_ANSWERED: u32 = 2;
 
 /// How long a datagram can wait to be taken before it counts as lost, in nanoseconds: until then no other socket may send
 /// from the same address and port, so that nobody's lookup is taken for another's.
-pub const DATAGRAM_AGE_MAX: u64 = 2_000_000_000;
+pub const DATAGRAM_AGE_MAX: u64 = 20_000_000_000;
 
 /// [`Origin::state`]: nothing under way on this socket.
 pub const STATE_IDLE: u16 = 0;

@@ -22,7 +22,9 @@ fn tables_are_made_once_by_many() {
     let versions = server
         .query("SELECT DISTINCT version FROM `made by many \\`x\\``.schema_migrations ORDER BY version")
         .unwrap();
-    assert_eq!(versions, "1\n2\n");
+    let all: String =
+        audit::schema::MIGRATIONS.iter().map(|migration| format!("{}\n", migration.version)).collect();
+    assert_eq!(versions, all);
 }
 
 #[test]
