@@ -9,7 +9,7 @@ use super::{
     frozen::{self, Frozen},
     layout, links,
     logs::Logs,
-    maps::{self, Maps, entries, failed, is_missing},
+    maps::{self, Maps, entries, failed, ignore_missing, is_missing},
     object::{available, object},
     options::{KernelOptions, Listeners},
     origin::Origin,
@@ -483,13 +483,6 @@ impl Drop for Kernel {
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kernel").field("own", &self.own).field("pins", &self.pins).finish_non_exhaustive()
-    }
-}
-
-fn ignore_missing(error: aya::maps::MapError) -> Result<(), aya::maps::MapError> {
-    match is_missing(&error) {
-        true => Ok(()),
-        false => Err(error),
     }
 }
 

@@ -188,6 +188,14 @@ pub(super) fn is_missing(error: &MapError) -> bool {
     }
 }
 
+/// Takes it for no error that a map has no such key.
+pub(super) fn ignore_missing(error: MapError) -> Result<(), MapError> {
+    match is_missing(&error) {
+        true => Ok(()),
+        false => Err(error),
+    }
+}
+
 /// All entries of a hash map. An entry that goes while we read is left out.
 pub(super) fn entries<V: Pod>(
     map: &HashMap<MapData, u64, V>,
