@@ -109,3 +109,23 @@ fn what_has_no_name_has_no_network() {
     rig.daemon.read(&["untag", "--cgroup", closed.0.to_str().unwrap()]).unwrap();
     assert_eq!(closed.psql(&rig, "select 'let go';").ok(), "let go\n");
 }
+
+/// The name of a cgroup is whatever its maker says: an agent's own cgroups, inside its governed one, change nothing.
+#[test]
+fn a_cgroup_of_the_agents_own_making_is_no_container_and_no_unit() {
+    let policy = "@id(\"container\")\npermit (principal, action, resource) when { principal has container };\n\
+        @id(\"unit\")\npermit (principal, action, resource) when { principal.unit like \"*trusted*\" };\n";
+    let rig = Rig::transparent(&[("spoofed.cedar", policy)]);
+    let outer = Cgroup::make(&Cgroup::name());
+    tag(&rig, "planner", &outer);
+    for name in [format!("docker-{}.scope", "0123456789abcdef".repeat(4)), "trusted.service".to_owned()] {
+        let inner = outer.child(&name);
+        let ran = inner.psql(&rig, "select 'spoofed';");
+        assert!(ran.stderr.contains("refused by Interlock"), "{name}: {ran:?}");
+    }
+    let rows = rig.rows(&["--verdict", "deny"]);
+    assert!(
+        rows.iter().all(|row| row.text("container").is_empty() && !row.text("cgroup").contains("trusted"))
+    );
+    assert!(!rig.server_saw("spoofed"));
+}

@@ -239,3 +239,27 @@ fn a_second_host_agent_is_refused_and_pins_are_private() {
     let mode = std::fs::metadata(&scene.options.paths.bpffs).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
+
+/// As many as there may be; one more is refused, and governed by half of nothing.
+#[test]
+fn four_thousand_and_ninety_six_cgroups() {
+    kernel_or_skip!();
+    let scene = Scene::new();
+    let most = 4_096;
+    let count = if super::scene::is_emulated() { 64 } else { most };
+    let cgroups: Vec<_> = (0..count).map(|number| scene.agent(&format!("a{number}"))).collect();
+    assert_eq!(scene.kernel().governed().unwrap().len(), count);
+    let script = format!("say(tried(lambda: tcp('{NOWHERE}', 1)))");
+    for at in [0, count / 2, count - 1] {
+        assert_eq!(run(Some(&cgroups[at]), &script), "ok");
+        assert_eq!(*scene.accept4().1.unwrap().agent, *format!("a{at}"));
+    }
+    if count == most {
+        let more = scene.cgroup("more");
+        let refused = scene.kernel().govern(&more, "more");
+        assert!(matches!(refused, Err(KernelError::Map { .. })), "{refused:?}");
+        assert_eq!(run(Some(&more), &script), "ECONNREFUSED", "not governed: nobody listens there");
+        scene.kernel().release(cgroups[0].id().unwrap()).unwrap();
+        scene.kernel().govern(&more, "more").unwrap();
+    }
+}
