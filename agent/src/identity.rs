@@ -55,6 +55,8 @@ pub struct Caller {
     pub exe_hash: Arc<str>,
     /// The program's file, if its hash is not computed yet.
     pub exe_open: Option<Arc<File>>,
+    /// The cookie of its socket; 0 if unknown.
+    pub cookie: u64,
     /// The task it works on, as `interlock exec` was told; may be empty.
     pub task: Arc<str>,
     /// What it connected to.
@@ -89,6 +91,7 @@ impl Caller {
             process,
             exe_hash,
             exe_open,
+            cookie: origin.cookie,
             task: governing.task,
             destination: canonical(origin.destination),
             boundary: audit::Boundary::Transparent,
@@ -136,6 +139,7 @@ impl Caller {
             process: Process::default(),
             exe_hash: "".into(),
             exe_open: None,
+            cookie: 0,
             task: "".into(),
             destination: canonical(destination),
             boundary: audit::Boundary::Explicit,

@@ -7,6 +7,7 @@
 mod agent;
 mod asker;
 mod check;
+mod closed;
 mod devices;
 mod diag;
 mod error;
@@ -31,9 +32,11 @@ mod security;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod told;
 mod unix;
 
 pub use check::{Check, State, checks};
+pub use closed::Closed;
 pub use error::{KernelError, OriginError, Unavailable};
 pub use executed::Executed;
 pub use foreign::Foreign;

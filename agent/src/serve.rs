@@ -99,6 +99,7 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
         registry: Arc::clone(&registry),
         hashes: Arc::default(),
         names: Arc::default(),
+        ledger: Arc::default(),
         site: Site {
             host: host_name().into(),
             degraded: degraded(kernel.as_deref(), &live.load().config).into(),
@@ -124,6 +125,10 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let mut followings = Vec::new();
     if let (Some(kernel), Some(executions)) = (&kernel, executions) {
         followings.push(Refusals::new(Arc::clone(kernel), Arc::clone(&governor), sessions.clone()).start()?);
+        let (closing, counted) = (Arc::clone(kernel), sessions.clone());
+        followings.push(Following::start("counts", kernel.closed_descriptor()?, move || {
+            closing.take_closed(|closed| counted.settle(closed));
+        })?);
         followings
             .push(Following::start("programs", kernel.executed_descriptor()?, move || executions.take())?);
     }

@@ -7,12 +7,14 @@
 mod bells;
 mod desk;
 mod drive;
+mod ledger;
 mod leg;
 mod place;
 mod record;
 mod registry;
 
 pub(crate) use desk::{Admission, Desk};
+pub use ledger::Ledger;
 pub use record::Site;
 pub(crate) use registry::Guard;
 pub use registry::{Counts, Registry};
@@ -21,13 +23,14 @@ use crate::boundary::Words;
 use crate::config::TargetConfig;
 use crate::dns::Names;
 use crate::identity::{self, Caller, Hashes};
+use crate::intercept::Closed;
 use crate::live::{Current, Live};
 use crate::reactor::{Handle, Socket};
 use audit::{End, Outcome, Row, Spool, Verdict};
 use mio::net::TcpStream;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 use tokio::runtime;
 use tokio::sync::watch;
 
@@ -44,6 +47,8 @@ pub struct Sessions {
     pub hashes: Arc<Hashes>,
     /// What all rows here have in common.
     pub site: Site,
+    /// What sessions have read and written, until the kernel agrees.
+    pub ledger: Arc<Ledger>,
     /// By which names agents know addresses.
     pub names: Arc<Names>,
     /// Our own listeners: a connection to them is never passed on.
@@ -141,6 +146,20 @@ impl Sessions {
             }
         };
         caller
+    }
+
+    /// The kernel has seen a connection end: holds that against what its session has read and written.
+    pub fn settle(&self, closed: Closed) {
+        self.tell_difference(self.ledger.connection(closed, Instant::now()));
+    }
+
+    fn tell_difference(&self, found: Option<(ledger::Account, ledger::Difference)>) {
+        let Some((account, difference)) = found else { return };
+        let mut row = account.recorder.refusal("BYTES", wire::Action::Connect, &difference.to_string());
+        row.policies = Arc::new(["kernel:bytes".into()]);
+        if let Err(error) = self.spool.record(row) {
+            tracing::error!(%error, %difference, "bytes that were not accounted for could not be recorded");
+        }
     }
 
     /// Records what was refused outside any session.

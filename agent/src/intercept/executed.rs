@@ -40,6 +40,15 @@ impl Executions {
         Ok(Self { ring, _link: link.ok() })
     }
 
+    /// Takes what is there.
+    pub(super) fn take(&self, mut each: impl FnMut(&Executed)) {
+        self.ring.drain(|bytes| {
+            if let Some(executed) = read(bytes) {
+                each(&executed);
+            }
+        });
+    }
+
     pub(super) const fn ring(&self) -> &Ring {
         &self.ring
     }
@@ -54,7 +63,7 @@ fn attach(ebpf: &mut Ebpf) -> Result<RawTracePointLink, String> {
 }
 
 /// Reads a record.
-pub(super) fn read(bytes: &[u8]) -> Option<Executed> {
+fn read(bytes: &[u8]) -> Option<Executed> {
     let record = interlock_common::Executed::from_bytes(bytes)?;
     let length = usize::try_from(record.path_len).unwrap_or(0);
     let path = OsStr::from_bytes(record.path.get(..length).unwrap_or_default());

@@ -4,7 +4,7 @@ use super::{
     asker::Askers,
     devices,
     error::{KernelError, OriginError, Unavailable},
-    executed::{self, Executed, Executions},
+    executed::{self, Executions},
     foreign::{self, Foreign},
     frozen::{self, Frozen},
     layout, links,
@@ -16,7 +16,6 @@ use super::{
     pins::{self, Pins},
     placement,
     programs::Programs,
-    refused::{Refused, boot_time},
     ring::Ring,
     security::{self, Security},
     sys, unix,
@@ -27,13 +26,13 @@ use aya::{
     EbpfLoader,
     maps::{MapData, PerCpuArray, SkStorage},
 };
-use interlock_common::{Address, Count, Listener, Refusal};
+use interlock_common::{Address, Listener};
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
     fmt, fs,
     net::SocketAddr,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -74,14 +73,15 @@ pub struct Kernel {
     published: Mutex<BTreeSet<u64>>,
     /// The listening sockets outlive us.
     handed_over: AtomicBool,
-    agents: ArcSwap<HashMap<u64, Known>>,
+    pub(super) agents: ArcSwap<HashMap<u64, Known>>,
     origins: SkStorage<MapData, interlock_common::Origin>,
     askers: Askers,
-    counts: PerCpuArray<MapData, u64>,
-    refusals: Ring,
-    executions: Executions,
+    pub(super) counts: PerCpuArray<MapData, u64>,
+    pub(super) refusals: Ring,
+    pub(super) executions: Executions,
+    pub(super) closed: Ring,
     security: Security,
-    logs: Option<Logs>,
+    pub(super) logs: Option<Logs>,
     /// Last, so that the lock is released after everything else is done.
     pins: Pins,
 }
@@ -143,6 +143,7 @@ impl Kernel {
             counts: maps::take_counts(&mut ebpf)?,
             refusals: Ring::new("REFUSALS", maps::take_ring(&mut ebpf, "REFUSALS")?),
             executions: Executions::attach(&mut ebpf)?,
+            closed: Ring::new("CLOSED", maps::take_ring(&mut ebpf, "CLOSED")?),
             security,
             logs: Logs::take(&mut ebpf),
             pins,
@@ -382,67 +383,9 @@ impl Kernel {
         self.maps().allow_unix(&unix::allowed(pairs))
     }
 
-    /// What the programs counted since the pins were made: redirections, and refusals by reason.
-    pub fn stats(&self) -> Vec<(&'static str, u64)> {
-        maps::sums(&self.counts)
-    }
-
-    /// Takes what the programs have refused since the last time, oldest first; at most 4,096 of them, so that it ends. What was refused while there was no host
-    /// agent comes too, as far as there was room for it; `refusals_lost` among the [`stats`](Self::stats) counts the rest.
-    pub fn take_refused(&self, mut each: impl FnMut(Refused)) {
-        let known = self.agents.load_full();
-        let booted = boot_time();
-        self.refusals.drain(|bytes| {
-            let Some(record) = Refusal::from_bytes(bytes) else { return };
-            // A reason we don't know: the programs are of a newer host agent.
-            let Some(reason) = Count::of(record.reason) else { return };
-            let agent = known.get(&record.cgroup).filter(|known| known.generation == record.generation);
-            each(Refused::new(&record, reason, agent.map(|known| Arc::clone(&known.name)), booted));
-        });
-    }
-
-    /// How many refusals found no room to be told, and have not been asked for by this yet; asked once each, also over
-    /// restarts.
-    pub fn take_lost(&self) -> Result<u64, KernelError> {
-        let lost = maps::sum(&self.counts, Count::RefusalsLost);
-        self.maps().tell_lost(lost)
-    }
-
-    /// A descriptor of its own that becomes readable when [`take_refused`](Self::take_refused) would find something.
-    pub fn refused_descriptor(&self) -> Result<OwnedFd, KernelError> {
-        self.refusals.descriptor()
-    }
-
-    /// Takes the programs that governed processes have begun to run since the last time.
-    pub fn take_executed(&self, mut each: impl FnMut(&Executed)) {
-        self.executions.ring().drain(|bytes| {
-            if let Some(executed) = executed::read(bytes) {
-                each(&executed);
-            }
-        });
-    }
-
-    /// A descriptor of its own that becomes readable when [`take_executed`](Self::take_executed) would find something.
-    pub fn executed_descriptor(&self) -> Result<OwnedFd, KernelError> {
-        self.executions.ring().descriptor()
-    }
-
     /// Our own cgroup, which the listening sockets must be made in.
     pub fn own_cgroup(&self) -> &CgroupPath {
         &self.own
-    }
-
-    /// Passes the programs' diagnostics on to `tracing`. Call it when [`with_log_fd`](Self::with_log_fd)'s descriptor
-    /// is readable, or now and then.
-    pub fn flush_logs(&self) {
-        if let Some(logs) = &self.logs {
-            logs.flush();
-        }
-    }
-
-    /// Lends the descriptor that becomes readable when the programs have written a diagnostic; `None` without one.
-    pub fn with_log_fd<T>(&self, then: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
-        self.logs.as_ref().map(|logs| logs.with_fd(then))
     }
 
     /// Detaches first: an entry without links means "attach", links without an entry mean "detach".
@@ -465,7 +408,7 @@ impl Kernel {
         u64::try_from(now).unwrap_or(0).max(last.wrapping_add(1))
     }
 
-    fn maps(&self) -> MutexGuard<'_, Maps> {
+    pub(super) fn maps(&self) -> MutexGuard<'_, Maps> {
         lock(&self.maps)
     }
 }

@@ -4,6 +4,7 @@
 //! [`Desk::admit`].
 
 use super::Sessions;
+use super::ledger::Account;
 use super::record::{Recorder, micros_now};
 use super::registry::Entry;
 use crate::config::Durable;
@@ -275,6 +276,16 @@ impl Desk {
             Blame::Us => "INTERNAL ERROR",
         };
         self.refused(verb, &error.to_string());
+    }
+
+    /// The session is over: so many bytes of the agent went to the decoder, so many were written to it.
+    pub(super) fn close(&self, decoded: u64, written: u64) {
+        if self.caller.cookie == 0 {
+            return;
+        }
+        let account =
+            Account { cookie: self.caller.cookie, decoded, written, recorder: self.recorder.clone() };
+        self.sessions.tell_difference(self.sessions.ledger.session(account));
     }
 
     /// The session is ended from here for a reason that is no operation's.

@@ -30,6 +30,8 @@ pub(super) struct Driver {
     recognised: Option<&'static dyn Protocol>,
     waiting: Option<Waiting>,
     commands: Commands,
+    /// Bytes of the client that went to the machine.
+    decoded: u64,
     /// Operations that have ended.
     ended: u32,
     /// Something was released, so the client was let in.
@@ -76,6 +78,7 @@ impl Driver {
             recognised: Some(protocol),
             waiting: None,
             commands: Commands::new(),
+            decoded: 0,
             ended: 0,
             started: false,
             connect_timeout: Duration::MAX,
@@ -133,6 +136,7 @@ impl Driver {
                 self.reactor.yield_now().await;
             }
         }
+        self.desk.close(self.decoded, self.client.written());
     }
 
     /// Tells the client and closes both sides.
@@ -214,6 +218,9 @@ impl Driver {
             Happening::Read(from, bytes) => {
                 if from == Side::Client && !self.recognise(&bytes) {
                     return;
+                }
+                if from == Side::Client {
+                    self.decoded = self.decoded.saturating_add(bytes.len() as u64);
                 }
                 Event::Data { from, bytes }
             }

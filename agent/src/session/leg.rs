@@ -39,6 +39,8 @@ pub(super) struct Leg {
     closing: bool,
     /// It takes nothing any more.
     shut: bool,
+    /// Bytes that were written to it.
+    written: u64,
 }
 
 /// Bytes to be written, in order: the large pieces, then the gathered small ones.
@@ -54,7 +56,7 @@ struct Waiting {
 impl Leg {
     pub(super) fn new(socket: Socket) -> Self {
         tune(&socket);
-        Self { socket, waiting: Waiting::default(), reads: true, closing: false, shut: false }
+        Self { socket, waiting: Waiting::default(), reads: true, closing: false, shut: false, written: 0 }
     }
 
     pub(super) fn queue(&mut self, bytes: Bytes) {
@@ -70,6 +72,10 @@ impl Leg {
     /// Is so much waiting for it that the other side should pause?
     pub(super) const fn is_full(&self) -> bool {
         self.waiting.bytes >= WAITING_BYTES_MAX
+    }
+
+    pub(super) const fn written(&self) -> u64 {
+        self.written
     }
 
     pub(super) const fn is_shut(&self) -> bool {
@@ -90,7 +96,10 @@ impl Leg {
             let waiting = &self.waiting;
             match ready!(self.socket.write(|stream| waiting.write_to(stream))) {
                 Ok(0) => return Poll::Ready(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.waiting.drop_written(written),
+                Ok(written) => {
+                    self.written = self.written.saturating_add(written as u64);
+                    self.waiting.drop_written(written);
+                }
                 Err(error) => return Poll::Ready(error),
             }
         }

@@ -123,6 +123,18 @@ pub struct Taken {
     pub taken: u64,
 }
 
+/// Record of `CLOSED`: a connection that was redirected has ended, with what the kernel counted at the agent's end.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Closed {
+    /// Cookie of the agent's socket.
+    pub cookie: u64,
+    /// What the other end has acknowledged: bytes, one for the SYN, and perhaps one for the FIN.
+    pub acknowledged: u64,
+    /// What has arrived: bytes, and perhaps one for the FIN.
+    pub received: u64,
+}
+
 /// Key of `FLOWS`, and of `DATAGRAMS` and `TAKEN`: the ends of an agent's socket and of the listener.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -257,12 +269,21 @@ pub struct Config {
 #[cfg(feature = "user")]
 mod pod {
     //! Marks the records as plain old data for aya.
-    use super::{Executed, Refusal};
+    use super::{Closed, Executed, Refusal};
 
     impl Refusal {
         /// Reads one out of the ring buffer; `None` if it is of another size.
         pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
             // SAFETY: the size is that of the record, for which every bit pattern is a value; no alignment is assumed.
+            (bytes.len() == size_of::<Self>())
+                .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+        }
+    }
+
+    impl Closed {
+        /// Reads one out of the ring buffer; `None` if it is of another size.
+        pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+            // SAFETY: as above.
             (bytes.len() == size_of::<Self>())
                 .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
         }
@@ -296,6 +317,7 @@ const _: () = {
     assert!(size_of::<Listener>() == 36 && align_of::<Listener>() == 4);
     assert!(offset_of!(Listener, address4) == 16 && offset_of!(Listener, port6) == 32);
     assert!(size_of::<Origin>() == 96 && align_of::<Origin>() == 8);
+    assert!(size_of::<Closed>() == 24);
     assert!(size_of::<Executed>() == 24 + PROGRAM_PATH_BYTES_MAX && size_of::<Program>() == 16);
     assert!(size_of::<Datagrams>() == 104 && size_of::<Taken>() == 16);
     assert!(
