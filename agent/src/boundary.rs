@@ -8,5 +8,5 @@ mod merge;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Words, explain, let_go, lost};
+pub use explain::{Words, entered, explain, let_go, lost};
 pub use merge::{Merger, Repeated};

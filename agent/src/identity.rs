@@ -115,6 +115,19 @@ impl Caller {
         }
     }
 
+    /// A process of a governed cgroup, whatever it does.
+    pub fn process(agent: Arc<str>, cgroup_id: u64, pid: u32, governing: Governing) -> Self {
+        Self {
+            agent,
+            cgroup: governing.path,
+            cgroup_id,
+            pid,
+            process: Process::look_up(pid, 0),
+            task: governing.task,
+            ..Self::nobody()
+        }
+    }
+
     /// Of a row that is about no process in particular.
     pub fn nobody() -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);

@@ -10,6 +10,7 @@ mod check;
 mod closed;
 mod devices;
 mod diag;
+mod entered;
 mod error;
 mod executed;
 mod foreign;
@@ -33,10 +34,12 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod told;
+mod tracepoint;
 mod unix;
 
 pub use check::{Check, State, checks};
 pub use closed::Closed;
+pub use entered::Entered;
 pub use error::{KernelError, OriginError, Unavailable};
 pub use executed::Executed;
 pub use foreign::Foreign;

@@ -12,6 +12,7 @@
 //! | `book.rs` | the book of them |
 //! | `daemon.rs` | the state that the control socket asks about |
 //! | `admin.rs` | the answers to the control socket |
+//! | `entries.rs` | sockets that processes bring into governed cgroups |
 //! | `executions.rs` | programs, looked at when they begin to run |
 //! | `following.rs` | threads that follow what the kernel side tells |
 //! | `refusals.rs` | rows of what the kernel side refuses outside sessions |
@@ -20,6 +21,7 @@
 mod admin;
 mod book;
 mod daemon;
+mod entries;
 mod executions;
 mod following;
 mod governor;
@@ -42,6 +44,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use audit::{Spool, SpoolOptions};
 use daemon::{Daemon, Parts};
+use entries::Entries;
 use executions::Executions;
 use following::Following;
 use governor::Governor;
@@ -125,6 +128,8 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let mut followings = Vec::new();
     if let (Some(kernel), Some(executions)) = (&kernel, executions) {
         followings.push(Refusals::new(Arc::clone(kernel), Arc::clone(&governor), sessions.clone()).start()?);
+        let entries = Entries::new(Arc::clone(kernel), Arc::clone(&governor), sessions.clone());
+        followings.push(Following::start("entries", kernel.entered_descriptor()?, move || entries.take())?);
         let (closing, counted) = (Arc::clone(kernel), sessions.clone());
         followings.push(Following::start("counts", kernel.closed_descriptor()?, move || {
             closing.take_closed(|closed| counted.settle(closed));

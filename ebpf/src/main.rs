@@ -3,7 +3,7 @@
 //!
 //! Attached to a governed cgroup (and so to everything below it): `sock_create`, `bind4`, `bind6`, `setsockopt`,
 //! `device`, `ingress`, `egress`, `connect4`, `connect6`, `sendmsg4`, `sendmsg6`, `recvmsg4`, `recvmsg6`, `getpeername4`,
-//! `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`. To the host: `executed` and,
+//! `getpeername6`, `sockops_client`. Attached to the host agent's own cgroup: `sockops_proxy`. To the host: `executed`, `entered` and,
 //! where it may be, `security`.
 //!
 //! The way of an origin: connect hook → the client socket's storage (`SOCKETS`) → `FLOWS` by the connection's
@@ -28,6 +28,7 @@ mod counts;
 mod datagram;
 mod device;
 mod egress;
+mod entered;
 mod executed;
 mod getpeername4;
 mod getpeername6;

@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use core::ptr::null;
 use interlock_common::{
-    AGENTS_MAX, Agent, CLOSED_BYTES, Closed, Config, Count, DATAGRAMS_MAX, DEVICES_MAX, Datagrams, EXECUTED_BYTES, Executed,
+    AGENTS_MAX, Agent, CLOSED_BYTES, Closed, Config, Count, DATAGRAMS_MAX, DEVICES_MAX, Datagrams, ENTERED_BYTES, EXECUTED_BYTES, Entered, Executed,
     FLOWS_MAX, FlowKey, LISTENERS_MAX, Layout, Listener, Origin, REFUSALS_BYTES, Refusal, Taken,
     UNIX_ALLOWED_MAX, UnixName,
 };
@@ -69,6 +69,10 @@ pub static LAYOUT: Array<Layout, 1> = Array::new();
 /// What was refused, for the host agent to write rows of.
 #[btf_map]
 pub static REFUSALS: RingBuf<Refusal, REFUSALS_BYTES> = RingBuf::new();
+
+/// Processes that were moved into governed cgroups.
+#[btf_map]
+pub static ENTERED: RingBuf<Entered, ENTERED_BYTES> = RingBuf::new();
 
 /// Redirected connections that have ended.
 #[btf_map]

@@ -3,6 +3,7 @@
 mod bytes;
 mod cli;
 mod detach;
+mod entering;
 mod identity;
 mod life;
 mod nested;

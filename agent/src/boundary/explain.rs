@@ -39,6 +39,17 @@ pub fn lost(count: u64) -> Words {
     Words { verb: "REFUSALS", action: Action::Connect, rule, reason }
 }
 
+/// The row about sockets that a process has brought along.
+pub fn entered(closed: usize) -> Words {
+    let sockets = if closed == 1 { "socket" } else { "sockets" };
+    let reason = format!(
+        "closed {closed} {sockets} that the process had from elsewhere when it was moved into the cgroup: no hook has seen \
+         it being made"
+    );
+    let rule = format!("kernel:{}", Count::ForeignSocket.name().trim_start_matches("denied_"));
+    Words { verb: "ENTER", action: Action::Connect, rule, reason }
+}
+
 /// The row about letting everything go.
 pub fn let_go(cgroups: usize) -> Words {
     let reason = format!(

@@ -1,9 +1,6 @@
 //! Programs that governed processes begin to run, as the kernel tells of them.
-use super::{error::KernelError, maps, programs::explain, ring::Ring};
-use aya::{
-    Ebpf,
-    programs::{RawTracePoint, raw_trace_point::RawTracePointLink},
-};
+use super::{error::KernelError, maps, ring::Ring, tracepoint};
+use aya::{Ebpf, programs::raw_trace_point::RawTracePointLink};
 use interlock_common::Program;
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf};
 
@@ -34,7 +31,7 @@ impl Executions {
     /// Attaches to the kernel's tracepoint. Without it, programs are looked up when their connections arrive.
     pub(super) fn attach(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         let ring = Ring::new("EXECUTED", maps::take_ring(ebpf, "EXECUTED")?);
-        let link = attach(ebpf).inspect_err(|error| {
+        let link = tracepoint::attach(ebpf, "executed", TRACEPOINT).inspect_err(|error| {
             tracing::warn!(%error, "programs are not seen when they begin: those that end at once have no name in rows");
         });
         Ok(Self { ring, _link: link.ok() })
@@ -52,14 +49,6 @@ impl Executions {
     pub(super) const fn ring(&self) -> &Ring {
         &self.ring
     }
-}
-
-fn attach(ebpf: &mut Ebpf) -> Result<RawTracePointLink, String> {
-    let program = ebpf.program_mut("executed").ok_or("it is not in the embedded object")?;
-    let program: &mut RawTracePoint = program.try_into().map_err(|error| explain(&error))?;
-    program.load().map_err(|error| explain(&error))?;
-    let id = program.attach(TRACEPOINT).map_err(|error| explain(&error))?;
-    program.take_link(id).map_err(|error| explain(&error))
 }
 
 /// Reads a record.

@@ -40,25 +40,41 @@ pub(super) fn close(cgroup: &CgroupPath, is_governed: impl Fn(u64) -> bool) -> F
     let below: Vec<CgroupPath> =
         all.iter().filter(|it| !others.iter().any(|other| other.contains(it))).cloned().collect();
     let ids: BTreeSet<u64> = below.iter().filter_map(id).collect();
-    for (_, held) in held(&below, &mut foreign.left) {
-        // A thread of its own, which ends in the other namespace.
-        let result = thread::scope(|threads| {
-            let inside = threads.spawn(|| {
-                setns(&held.namespace, CloneFlags::CLONE_NEWNET)?;
-                close_here(&held.sockets, &ids, &mut foreign)
-            });
-            inside.join().unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
-        });
-        if let Err(error) = result {
-            foreign.left.push(format!("sockets of a network namespace could not be closed: {error}"));
-        }
+    let processes = processes(&below, &mut foreign.left);
+    for held in held(&processes, &mut foreign.left).values() {
+        let is_theirs =
+            |socket: &Found| held.sockets.contains_key(&socket.inode) || ids.contains(&socket.cgroup);
+        close_in_namespace(held, is_theirs, &mut foreign);
     }
     foreign
 }
 
-/// What every process holds, by its network namespace's number.
-fn held(cgroups: &[CgroupPath], left: &mut Vec<String>) -> BTreeMap<u64, Held> {
-    let mut all = BTreeMap::new();
+/// Closes what one process has brought along: sockets that were not made in a cgroup that `is_governed`. It may run meanwhile.
+pub(super) fn close_of_process(pid: u32, is_governed: impl Fn(u64) -> bool + Sync) -> Foreign {
+    let mut foreign = Foreign::default();
+    for held in held(&[pid], &mut foreign.left).values() {
+        let is_theirs =
+            |socket: &Found| held.sockets.contains_key(&socket.inode) && !is_governed(socket.cgroup);
+        close_in_namespace(held, is_theirs, &mut foreign);
+    }
+    foreign
+}
+
+/// On a thread of its own, which ends in the other namespace.
+fn close_in_namespace(held: &Held, is_theirs: impl Fn(&Found) -> bool + Sync, foreign: &mut Foreign) {
+    let result = thread::scope(|threads| {
+        let inside = threads.spawn(|| {
+            setns(&held.namespace, CloneFlags::CLONE_NEWNET)?;
+            close_here(&held.sockets, &is_theirs, foreign)
+        });
+        inside.join().unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+    });
+    if let Err(error) = result {
+        foreign.left.push(format!("sockets of a network namespace could not be closed: {error}"));
+    }
+}
+
+fn processes(cgroups: &[CgroupPath], left: &mut Vec<String>) -> Vec<u32> {
     let mut pids = Vec::new();
     for cgroup in cgroups {
         match cgroup.processes() {
@@ -67,7 +83,13 @@ fn held(cgroups: &[CgroupPath], left: &mut Vec<String>) -> BTreeMap<u64, Held> {
             Err(error) => left.push(format!("the processes of {cgroup} can't be looked at: {error}")),
         }
     }
-    for pid in pids {
+    pids
+}
+
+/// What every process holds, by its network namespace's number.
+fn held(pids: &[u32], left: &mut Vec<String>) -> BTreeMap<u64, Held> {
+    let mut all = BTreeMap::new();
+    for &pid in pids {
         // A process that has ended holds nothing.
         let Ok(namespace) = File::open(format!("/proc/{pid}/ns/net")) else { continue };
         let Ok(number) = namespace.metadata().map(|metadata| metadata.ino()) else { continue };
@@ -89,17 +111,20 @@ fn sockets_of(pid: u32) -> io::Result<Vec<u32>> {
 }
 
 /// In the calling thread's network namespace.
-fn close_here(held: &HashMap<u32, u32>, cgroups: &BTreeSet<u64>, foreign: &mut Foreign) -> io::Result<()> {
+fn close_here(
+    held: &HashMap<u32, u32>,
+    is_theirs: impl Fn(&Found) -> bool,
+    foreign: &mut Foreign,
+) -> io::Result<()> {
     let diag = Diag::open()?;
-    let is_theirs = |socket: &Found| held.contains_key(&socket.inode) || cgroups.contains(&socket.cgroup);
-    let before: Vec<Found> = diag.list()?.into_iter().filter(is_theirs).collect();
+    let before: Vec<Found> = diag.list()?.into_iter().filter(&is_theirs).collect();
     for socket in &before {
         if let Err(error) = diag.destroy(socket) {
             // What is still there afterwards is what counts.
             tracing::debug!(%error, inode = socket.inode, "a socket was not closed");
         }
     }
-    let after: Vec<Found> = diag.list()?.into_iter().filter(is_theirs).collect();
+    let after: Vec<Found> = diag.list()?.into_iter().filter(&is_theirs).collect();
     foreign.closed += before.len().saturating_sub(after.len());
     let open: BTreeSet<u32> = after.iter().map(|socket| socket.inode).collect();
     let closed: BTreeSet<u32> =

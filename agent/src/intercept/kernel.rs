@@ -3,6 +3,7 @@ use super::{
     agent::{Known, encode},
     asker::Askers,
     devices,
+    entered::Entries,
     error::{KernelError, OriginError, Unavailable},
     executed::{self, Executions},
     foreign::{self, Foreign},
@@ -65,7 +66,7 @@ pub struct Tagging {
 /// The loaded and attached kernel programs. One per process and directory of pins. Dropping it withdraws the listener,
 /// so that governed processes' connections are refused until the next one publishes its own; it releases nothing.
 pub struct Kernel {
-    hierarchy: Hierarchy,
+    pub(super) hierarchy: Hierarchy,
     own: CgroupPath,
     programs: Programs,
     maps: Mutex<Maps>,
@@ -80,6 +81,7 @@ pub struct Kernel {
     pub(super) refusals: Ring,
     pub(super) executions: Executions,
     pub(super) closed: Ring,
+    pub(super) entries: Entries,
     security: Security,
     pub(super) logs: Option<Logs>,
     /// Last, so that the lock is released after everything else is done.
@@ -143,6 +145,7 @@ impl Kernel {
             counts: maps::take_counts(&mut ebpf)?,
             refusals: Ring::new("REFUSALS", maps::take_ring(&mut ebpf, "REFUSALS")?),
             executions: Executions::attach(&mut ebpf)?,
+            entries: Entries::attach(&mut ebpf)?,
             closed: Ring::new("CLOSED", maps::take_ring(&mut ebpf, "CLOSED")?),
             security,
             logs: Logs::take(&mut ebpf),

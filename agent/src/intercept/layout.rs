@@ -63,7 +63,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, String> {
         inode_number: at("inode", "i_ino")?,
         super_device: at("super_block", "s_dev")?,
         execution_path: at("linux_binprm", "filename")?,
-        reserved: 0,
+        task_process: at("task_struct", "tgid")?,
     })
 }
 

@@ -1,12 +1,15 @@
 //! What the programs tell: counts, refusals, programs that begin, connections that end, diagnostics.
 use super::{
     closed::{self, Closed},
+    entered::Entered,
     error::KernelError,
     executed::Executed,
+    foreign::{self, Foreign},
     kernel::Kernel,
     maps,
     refused::{Refused, boot_time},
 };
+use crate::cgroup::CgroupId;
 use interlock_common::{Count, Refusal};
 use std::{
     os::fd::{BorrowedFd, OwnedFd},
@@ -53,6 +56,27 @@ impl Kernel {
     /// Takes the redirected connections that have ended since the last time.
     pub fn take_closed(&self, each: impl FnMut(Closed)) {
         closed::take(&self.closed, each);
+    }
+
+    /// Takes the processes that were moved into governed cgroups since the last time.
+    pub fn take_entered(&self, each: impl FnMut(Entered)) {
+        self.entries.take(each);
+    }
+
+    /// A descriptor of its own that becomes readable when [`take_entered`](Self::take_entered) would find something.
+    pub fn entered_descriptor(&self) -> Result<OwnedFd, KernelError> {
+        self.entries.ring().descriptor()
+    }
+
+    /// Closes the TCP and UDP sockets of a process that were made outside of governed cgroups.
+    pub fn close_foreign(&self, pid: u32) -> Foreign {
+        let governed: Vec<_> =
+            self.governed().unwrap_or_default().into_iter().filter_map(|it| it.path).collect();
+        foreign::close_of_process(pid, |cgroup| {
+            let known = self.agents.load().contains_key(&cgroup);
+            let path = || self.hierarchy.by_id(CgroupId(cgroup)).ok().flatten().map(|it| it.name());
+            known || path().is_some_and(|path| governed.iter().any(|above| path.starts_with(above)))
+        })
     }
 
     /// A descriptor of its own that becomes readable when many are there to be taken: look now and then as well.

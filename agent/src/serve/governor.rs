@@ -5,7 +5,7 @@ use super::daemon::Daemon;
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy, Pattern};
 use crate::config::{Config, UNNAMED};
 use crate::control::message::{Code, Failure, GovernedStatus, Place, Tagged};
-use crate::identity::Governing;
+use crate::identity::{Caller, Governing};
 use crate::intercept::{Foreign, Governed, Kernel, KernelError, Refused, Tagging};
 use anyhow::Context;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -60,6 +60,13 @@ impl Governor {
     /// Path and task of a governed cgroup, and the agents that it is inside of, for rows and policies.
     pub(super) fn describe(&self, id: u64) -> Governing {
         lock(&self.known).describe(id)
+    }
+
+    /// A process of a governed cgroup.
+    pub(super) fn caller(&self, cgroup: u64, pid: u32) -> Caller {
+        let governing = self.describe(cgroup);
+        let agent = lock(&self.known).get(cgroup).map_or_else(|| "".into(), |known| Arc::clone(&known.agent));
+        Caller::process(agent, cgroup, pid, governing)
     }
 
     /// Not every hook can look for the governed cgroup above the one it is told: completes that.

@@ -11,8 +11,8 @@ mod records;
 pub use address::Address;
 pub use count::Count;
 pub use records::{
-    Agent, Closed, Config, Datagrams, Executed, FlowKey, Layout, Listener, Origin, Program, Refusal, Taken,
-    UnixName,
+    Agent, Closed, Config, Datagrams, Entered, Executed, FlowKey, Layout, Listener, Origin, Program, Refusal,
+    Taken, UnixName,
 };
 
 /// Version of the map layouts. Pinned maps live in a directory of this name, so that a newer host agent never reads
@@ -57,6 +57,9 @@ pub const EXECUTED_BYTES: usize = 256 * 1024;
 
 /// Bytes of ended connections that can wait for the host agent: some 8,000 of them.
 pub const CLOSED_BYTES: usize = 256 * 1024;
+
+/// Bytes of processes that entered that can wait for the host agent: some 2,000 of them.
+pub const ENTERED_BYTES: usize = 64 * 1024;
 
 /// Offset of `sk` in `struct socket`. The verifier follows a pointer only by an offset that is written in the program;
 /// the host agent compares this one with the running kernel's before it loads what uses it.

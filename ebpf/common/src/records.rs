@@ -123,6 +123,18 @@ pub struct Taken {
     pub taken: u64,
 }
 
+/// Record of `ENTERED`: a process was moved into a governed cgroup, or into one below.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Entered {
+    /// Id of the governed cgroup, the nearest one.
+    pub cgroup: u64,
+    /// Process id, in the initial pid namespace.
+    pub pid: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
 /// Record of `CLOSED`: a connection that was redirected has ended, with what the kernel counted at the agent's end.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -248,8 +260,8 @@ pub struct Layout {
     pub super_device: u32,
     /// `linux_binprm.filename`
     pub execution_path: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// `task_struct.tgid`
+    pub task_process: u32,
 }
 
 /// The one element of `CONFIG`.
@@ -269,12 +281,21 @@ pub struct Config {
 #[cfg(feature = "user")]
 mod pod {
     //! Marks the records as plain old data for aya.
-    use super::{Closed, Executed, Refusal};
+    use super::{Closed, Entered, Executed, Refusal};
 
     impl Refusal {
         /// Reads one out of the ring buffer; `None` if it is of another size.
         pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
             // SAFETY: the size is that of the record, for which every bit pattern is a value; no alignment is assumed.
+            (bytes.len() == size_of::<Self>())
+                .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+        }
+    }
+
+    impl Entered {
+        /// Reads one out of the ring buffer; `None` if it is of another size.
+        pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+            // SAFETY: as above.
             (bytes.len() == size_of::<Self>())
                 .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
         }
@@ -317,7 +338,7 @@ const _: () = {
     assert!(size_of::<Listener>() == 36 && align_of::<Listener>() == 4);
     assert!(offset_of!(Listener, address4) == 16 && offset_of!(Listener, port6) == 32);
     assert!(size_of::<Origin>() == 96 && align_of::<Origin>() == 8);
-    assert!(size_of::<Closed>() == 24);
+    assert!(size_of::<Closed>() == 24 && size_of::<Entered>() == 16);
     assert!(size_of::<Executed>() == 24 + PROGRAM_PATH_BYTES_MAX && size_of::<Program>() == 16);
     assert!(size_of::<Datagrams>() == 104 && size_of::<Taken>() == 16);
     assert!(
