@@ -125,18 +125,10 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let lookups = dns.as_ref().map(dns::Server::handle);
     let workers =
         Workers::start(&listening, kernel.as_ref(), executions.as_ref(), &sessions, lookups.as_ref())?;
-    let mut followings = Vec::new();
-    if let (Some(kernel), Some(executions)) = (&kernel, executions) {
-        followings.push(Refusals::new(Arc::clone(kernel), Arc::clone(&governor), sessions.clone()).start()?);
-        let entries = Entries::new(Arc::clone(kernel), Arc::clone(&governor), sessions.clone());
-        followings.push(Following::start("entries", kernel.entered_descriptor()?, move || entries.take())?);
-        let (closing, counted) = (Arc::clone(kernel), sessions.clone());
-        followings.push(Following::start("counts", kernel.closed_descriptor()?, move || {
-            closing.take_closed(|closed| counted.settle(closed));
-        })?);
-        followings
-            .push(Following::start("programs", kernel.executed_descriptor()?, move || executions.take())?);
-    }
+    let followings = match (&kernel, executions) {
+        (Some(kernel), Some(executions)) => follow_kernel(kernel, &governor, &sessions, executions)?,
+        _ => Vec::new(),
+    };
     let parts = Parts { live, kernel, unavailable, spool: spool.clone(), registry, governor, log };
     let daemon = Arc::new(Daemon::new(parts, &listening));
     let code = admin.block_on(attend(&lock, &daemon, drain, workers, followings))?;
@@ -145,6 +137,25 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
     }
     stop(admin, &spool);
     Ok(code)
+}
+
+/// Follows what the kernel side tells.
+fn follow_kernel(
+    kernel: &Arc<Kernel>,
+    governor: &Arc<Governor>,
+    sessions: &Sessions,
+    executions: Arc<Executions>,
+) -> anyhow::Result<Vec<Following>> {
+    let refusals = Refusals::new(Arc::clone(kernel), Arc::clone(governor), sessions.clone());
+    let entries = Entries::new(Arc::clone(kernel), Arc::clone(governor), sessions.clone());
+    let (closing, counted) = (Arc::clone(kernel), sessions.clone());
+    let settle = move || closing.take_closed(|closed| counted.settle(closed));
+    Ok(vec![
+        refusals.start()?,
+        Following::start("entries", kernel.entered_descriptor()?, move || entries.take())?,
+        Following::start("counts", kernel.closed_descriptor()?, settle)?,
+        Following::start("programs", kernel.executed_descriptor()?, move || executions.take())?,
+    ])
 }
 
 /// Answers lookups, where we do.
