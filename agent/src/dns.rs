@@ -12,20 +12,23 @@
 //! | `budget.rs` | how much one agent may ask |
 //! | `rule.rs` | may it be asked? |
 //! | `upstream.rs` | asking |
+//! | `targets.rs` | the addresses of targets, asked again now and then |
 //! | `names.rs` | which names an agent knows an address by |
 //! | `asker.rs` | one socket or connection that asks |
 //! | `askers.rs` | all of them that ask by datagrams |
-//! | `server.rs` | our sockets |
+//! | `server.rs`, `datagram.rs` | our sockets |
 
 mod asker;
 mod askers;
 mod budget;
+mod datagram;
 mod name;
 mod names;
 mod query;
 mod reply;
 mod rule;
 mod server;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod upstream;

@@ -70,6 +70,14 @@ impl Caller {
     pub fn governed(origin: &Origin, governing: Governing, program: Option<Program>) -> Self {
         let mut process = Process::look_up(origin.pid, origin.time);
         let (mut exe_hash, mut exe_open) = ("".into(), None);
+        let is_another = |file: FileId| {
+            // Where `stat` tells of another file system than the kernel, the two can't be compared.
+            file.device == programs::device(origin.program) && file.inode != origin.program.inode
+        };
+        if program.is_none() && origin.program.inode != 0 && process.file.is_some_and(is_another) {
+            // It runs another program by now, and which it ran was not seen.
+            process = Process { exe: "".into(), file: None, argv: "".into(), ..process };
+        }
         if let Some(program) = program {
             if process.file != Some(program.file) {
                 // It has ended, or runs another program by now: whose command line is no business of this connection.
@@ -95,6 +103,14 @@ impl Caller {
             task: governing.task,
             destination: canonical(origin.destination),
             boundary: audit::Boundary::Transparent,
+        }
+    }
+
+    /// Under what name it has a memory and budgets of its own: an agent inside another is not the one outside.
+    pub fn known_as(&self) -> Arc<str> {
+        match &*self.outer {
+            [] => Arc::clone(&self.agent),
+            outer => format!("{}<{}", self.agent, outer.join("<")).into(),
         }
     }
 

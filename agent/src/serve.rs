@@ -118,9 +118,12 @@ pub fn run(file: &Path) -> anyhow::Result<ExitCode> {
             kernel.hand_over();
         }
     }
-    let executions = kernel
-        .clone()
-        .map(|kernel| Arc::new(Executions::new(kernel, Arc::clone(&governor), Arc::clone(&sessions.hashes))));
+    let executions = match kernel.clone() {
+        Some(kernel) => {
+            Some(Arc::new(Executions::start(kernel, Arc::clone(&governor), Arc::clone(&sessions.hashes))?))
+        }
+        None => None,
+    };
     let dns = start_dns(&listening, kernel.as_ref(), executions.as_ref(), &sessions)?;
     let lookups = dns.as_ref().map(dns::Server::handle);
     let workers =
@@ -154,7 +157,7 @@ fn follow_kernel(
         refusals.start()?,
         Following::start("entries", kernel.entered_descriptor()?, move || entries.take())?,
         Following::start("counts", kernel.closed_descriptor()?, settle)?,
-        Following::start("programs", kernel.executed_descriptor()?, move || executions.take())?,
+        Following::start("programs", kernel.executed_descriptor()?, move || executions.look())?,
     ])
 }
 

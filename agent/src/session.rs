@@ -20,7 +20,7 @@ pub(crate) use registry::Guard;
 pub use registry::{Counts, Registry};
 
 use crate::boundary::Words;
-use crate::config::TargetConfig;
+use crate::config::{DNS_TARGET, TargetConfig};
 use crate::dns::Names;
 use crate::identity::{self, Caller, Hashes};
 use crate::intercept::Closed;
@@ -124,6 +124,14 @@ impl Sessions {
                 None
             }
         }
+    }
+
+    /// Records that a connection for lookups is closed, since too many wait.
+    pub(crate) fn refuse_lookups(&self, caller: &Caller) {
+        let reason =
+            "too many connections for lookups wait to be served: this one is closed, try again".to_owned();
+        let recorder = record::Recorder::new(&self.site, caller);
+        self.refuse_connection(&recorder, &place::Refusal { target: DNS_TARGET.to_owned(), reason });
     }
 
     /// Adds the hash of the caller's program. One that has not been seen before is read on a thread that may wait.

@@ -4,14 +4,16 @@ use aya_ebpf::helpers::{
     bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id, bpf_get_current_pid_tgid,
     bpf_get_current_uid_gid, bpf_ktime_get_ns,
 };
-use interlock_common::{Address, CGROUP_LEVELS_MAX, Count, Origin, STATE_IDLE};
+use interlock_common::{AGENT_UNNAMED, Address, CGROUP_LEVELS_MAX, Count, Origin, STATE_IDLE};
 
 /// The governed cgroup nearest above the caller, and when it was tagged.
 pub struct Caller {
     pub cgroup: u64,
     pub generation: u64,
-    /// Its agent, as keys have it.
+    /// Its agent, as keys have it; 0 if it has no rights by its name alone.
     pub key: u64,
+    /// Whether it has no name yet.
+    pub is_unnamed: bool,
 }
 
 impl Caller {
@@ -73,6 +75,7 @@ fn governed(id: u64) -> Option<Caller> {
     unsafe { AGENTS.get(&id) }.map(|agent| Caller {
         cgroup: id,
         generation: agent.generation,
-        key: agent.key,
+        key: if agent.flags == 0 { agent.key } else { 0 },
+        is_unnamed: agent.flags & AGENT_UNNAMED != 0,
     })
 }

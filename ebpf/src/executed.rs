@@ -2,6 +2,7 @@
 //! looked at.
 use crate::{
     caller::caller,
+    counts::count,
     maps::EXECUTED,
     memory::{is_readable, layout, read},
     program,
@@ -11,13 +12,12 @@ use aya_ebpf::{
     macros::raw_tracepoint,
     programs::RawTracePointContext,
 };
-use interlock_common::PROGRAM_PATH_BYTES_MAX;
+use interlock_common::{Count, PROGRAM_PATH_BYTES_MAX};
 
 /// Runs for every process of the host, when its new program is in place; those that are not governed end it at once.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn executed(ctx: RawTracePointContext) -> i32 {
     if is_readable() && caller().is_ok() {
-        // What is lost leaves rows without a program, as before.
         let _ = tell(&ctx);
     }
     0
@@ -28,7 +28,10 @@ pub fn executed(ctx: RawTracePointContext) -> i32 {
 fn tell(ctx: &RawTracePointContext) -> Option<()> {
     let execution: u64 = ctx.arg(2);
     let path: u64 = read(execution, layout()?.execution_path)?;
-    let mut place = EXECUTED.reserve(0)?;
+    let Some(mut place) = EXECUTED.reserve(0) else {
+        count(Count::ExecutionsLost);
+        return None;
+    };
     let record = place.as_mut_ptr();
     // SAFETY: reserved memory of this size; every field is written before it is submitted.
     unsafe {

@@ -70,7 +70,7 @@ fn opens_to(
         if !ours.is_null() {
             return true;
         }
-        let caller = Caller { cgroup: mark.cgroup, generation: mark.generation, key: 0 };
+        let caller = Caller { cgroup: mark.cgroup, generation: mark.generation, key: 0, is_unnamed: false };
         marked(socket).is_some_and(|other| is_same_agent(other, &caller))
     })
 }
@@ -82,9 +82,13 @@ fn marked<'a>(socket: *mut c_void) -> Option<&'a Origin> {
     unsafe { bpf_sk_storage_get(sockets(), socket, null_mut(), 0).cast::<Origin>().as_ref() }
 }
 
-/// Whether a socket's maker and the caller are of one agent: of one cgroup, or of two that bear the same name.
+/// Whether a socket's maker and the caller are of one agent: of one cgroup, or of two that bear the same name, neither of
+/// them inside another agent's.
 #[inline(always)]
 pub fn is_same_agent(mark: &Origin, caller: &Caller) -> bool {
+    if caller.is_unnamed {
+        return false;
+    }
     if mark.cgroup == caller.cgroup {
         return mark.generation == caller.generation;
     }
@@ -104,6 +108,9 @@ fn have_one_name(cgroup: u64, generation: Option<u64>, caller: &Caller) -> bool 
         return false;
     };
     if generation.is_some_and(|it| it != one.generation) || other.generation != caller.generation {
+        return false;
+    }
+    if one.flags | other.flags != 0 {
         return false;
     }
     let (one, other) = (one.name_words(), other.name_words());

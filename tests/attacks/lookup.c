@@ -1,6 +1,7 @@
 /* Ways to get a packet to the canary as if it were a lookup: port 53 is the one that datagrams are let through to. */
 #include "attack.h"
 #include <net/if.h>
+#include <netinet/udp.h>
 
 #define LOOKUPS 53
 
@@ -78,6 +79,17 @@ static int lookup_reconnected(void)
 	return done(send(s, "x", 1, 0));
 }
 
+/* One call sends several datagrams, of which the hooks see one. */
+static int lookup_segmented(void)
+{
+	struct sockaddr_in to = to4(CANARY4, LOOKUPS);
+	char data[4] = "xxxx";
+	int s = socket(AF_INET, SOCK_DGRAM, 0), size = 1;
+	if (setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)))
+		return -1;
+	return done(sendto(s, data, sizeof(data), 0, ADDRESS(to)));
+}
+
 const struct attack lookup_attacks[] = {
 	{ "lookup_sendto", lookup_sendto },
 	{ "lookup6_sendto", lookup6_sendto },
@@ -86,5 +98,6 @@ const struct attack lookup_attacks[] = {
 	{ "lookup_by_interface", lookup_by_interface },
 	{ "lookup_then_elsewhere", lookup_then_elsewhere },
 	{ "lookup_reconnected", lookup_reconnected },
+	{ "lookup_segmented", lookup_segmented },
 	{ 0 },
 };

@@ -142,7 +142,7 @@ fn reason(refused: &Refused) -> String {
         | Count::Descriptor
         | Count::Mount => security_reason(refused),
         // These are no refusals that are told.
-        Count::Redirected | Count::DnsPassed | Count::DnsAnswered | Count::Local | Count::RefusalsLost => {
+        Count::Redirected | Count::DnsPassed | Count::DnsAnswered | Count::Local | Count::RefusalsLost | Count::ExecutionsLost => {
             refused.reason.name().to_owned()
         }
     }

@@ -11,7 +11,8 @@ use crate::config::{DnsConfig, Refusal};
 use crate::session::{Admission, Desk, Sessions};
 use audit::SpoolError;
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::{RData, Record};
+use hickory_proto::rr::{Name, RData, Record};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,11 +56,11 @@ impl Asker {
         let query = match Query::read(bytes) {
             Ok(query) => query,
             Err(Unreadable::Silent(why)) => {
-                self.desk().refused("LOOKUP", why);
+                self.unreadable(common, why);
                 return None;
             }
             Err(Unreadable::Answered(why, reply)) => {
-                self.desk().refused("LOOKUP", why);
+                self.unreadable(common, why);
                 return Some(reply);
             }
         };
@@ -77,7 +78,9 @@ impl Asker {
             return Some(encode(&query, &Reply::Refused(code, &why), bytes_max));
         }
         let found = common.upstream.ask(&query, &live.config.dns).await;
-        self.remember(&common.sessions.names, name.as_ref(), &found);
+        let is_targets =
+            name.as_ref().is_some_and(|name| live.config.targets_named(name.text()).next().is_some());
+        self.remember(&common.sessions.names, (&query, name.as_ref()), is_targets, &found);
         let reply = match &found {
             Found::Records(records, ttl) => Reply::Records(records, *ttl),
             Found::Nothing(code, authority) => Reply::Nothing(*code, authority.as_deref()),
@@ -86,6 +89,21 @@ impl Asker {
         let encoded = encode(&query, &reply, bytes_max);
         self.desk().done(end(id, (bytes.len(), encoded.len()), &found));
         Some(encoded)
+    }
+
+    /// A row now and then: who sends such messages may send many.
+    fn unreadable(&self, common: &Common, why: &str) {
+        let told = {
+            let mut budgets = common.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+            budgets.unreadable(&self.agent, &common.sessions.live.load().config.dns, Instant::now())
+        };
+        match told {
+            Some(0) => self.desk().refused("LOOKUP", why),
+            Some(untold) => {
+                self.desk().refused("LOOKUP", &format!("{why}; {untold} such messages before it have no row"))
+            }
+            None => {}
+        }
     }
 
     /// Why a question is refused, if it is.
@@ -115,24 +133,43 @@ impl Asker {
         }
     }
 
-    /// Every name on the way to an address is one that the agent knows it by.
-    fn remember(&self, names: &Names, name: Option<&HostName>, found: &Found) {
+    /// The agent knows the addresses by the name that it asked for. Aliases on the way are their owner's word alone.
+    fn remember(
+        &self,
+        names: &Names,
+        (query, name): (&Query, Option<&HostName>),
+        is_targets: bool,
+        found: &Found,
+    ) {
         let (Some(name), Found::Records(records, ttl)) = (name, found) else { return };
-        let mut known = vec![Arc::clone(name.text())];
-        for record in records {
-            if let RData::CNAME(alias) = &record.data
-                && let Some(alias) = HostName::read(&alias.0)
-            {
-                known.push(Arc::clone(alias.text()));
-            }
+        let addresses = addresses(query.name(), records);
+        let good_for = Duration::from_secs(u64::from(*ttl));
+        if is_targets {
+            names.learn_target(name.text(), &addresses, good_for, Instant::now());
         }
-        let addresses: Vec<_> = records.iter().filter_map(|record: &Record| record.data.ip_addr()).collect();
-        names.learn(&self.agent, &known, &addresses, Duration::from_secs(u64::from(*ttl)), Instant::now());
+        names.learn(&self.agent, name.text(), &addresses, good_for, Instant::now());
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The addresses that the aliases of a name lead to; what else is in the answer was not asked for.
+pub(super) fn addresses(asked: &Name, records: &[Record]) -> Vec<IpAddr> {
+    let mut chain = vec![asked];
+    for _ in 0..records.len() {
+        let alias = records.iter().find_map(|record| match &record.data {
+            RData::CNAME(alias) if chain.contains(&&record.name) && !chain.contains(&&alias.0) => {
+                Some(&alias.0)
+            }
+            _ => None,
+        });
+        let Some(alias) = alias else { break };
+        chain.push(alias);
+    }
+    let led_to = records.iter().filter(|record| chain.contains(&&record.name));
+    led_to.filter_map(|record| record.data.ip_addr()).collect()
 }
 
 fn refusal_code(config: &DnsConfig) -> ResponseCode {

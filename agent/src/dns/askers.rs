@@ -20,10 +20,16 @@ pub(super) struct Askers {
 }
 
 struct Known {
-    /// Who used the socket; another process that inherits it is another asker.
-    pid: u32,
+    /// Who used the socket; whatever of it changes makes another asker.
+    who: Who,
     asker: Arc<Asker>,
     last: Instant,
+}
+
+type Who = (u32, u32, u64, Arc<str>, interlock_common::Program);
+
+fn who(origin: &Origin) -> Who {
+    (origin.pid, origin.uid, origin.cgroup_id, Arc::clone(&origin.agent), origin.program)
 }
 
 impl Askers {
@@ -36,13 +42,13 @@ impl Askers {
     ) -> Arc<Asker> {
         let now = Instant::now();
         if let Some(known) = self.lock().get_mut(&origin.cookie)
-            && known.pid == origin.pid
+            && known.who == who(origin)
         {
             known.last = now;
             return Arc::clone(&known.asker);
         }
         let caller = common.sessions.with_hash(identify()).await;
-        let agent = Arc::clone(&caller.agent);
+        let agent = caller.known_as();
         let desk = common.sessions.desk(caller, (DNS_TARGET, DNS_TARGET), None);
         let asker = Arc::new(Asker::new(agent, desk));
         let mut known = self.lock();
@@ -54,7 +60,7 @@ impl Askers {
         {
             known.remove(&oldest);
         }
-        known.insert(origin.cookie, Known { pid: origin.pid, asker: Arc::clone(&asker), last: now });
+        known.insert(origin.cookie, Known { who: who(origin), asker: Arc::clone(&asker), last: now });
         asker
     }
 

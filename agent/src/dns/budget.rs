@@ -30,6 +30,7 @@ struct Agent {
     seen: HashSet<u64>,
     domains: HashMap<Box<str>, Domain>,
     told: Told,
+    unreadable: Told,
 }
 
 /// When a refusal for too many lookups last got a row, and how many have had none since.
@@ -75,12 +76,12 @@ impl Budgets {
         config: &DnsConfig,
         now: Instant,
     ) -> Spent {
-        let used = self.agents.entry(Arc::clone(agent)).or_insert_with(|| Agent::new(config, now));
+        let hash = name.map_or(0, |name| self.keys.hash_one(name.text()));
+        let used = self.of(agent, config, now);
         if !used.queries.take(1.0, f64::from(config.queries_per_minute), MINUTE, now) {
             return used.told.tell(now).map_or(Spent::Again, |untold| Spent::Queries { untold });
         }
         let Some(name) = name.filter(|_| !is_own) else { return Spent::Within };
-        let hash = self.keys.hash_one(name.text());
         if used.seen.contains(&hash) {
             return Spent::Within;
         }
@@ -92,6 +93,19 @@ impl Budgets {
             used.seen.insert(hash);
         }
         spent
+    }
+}
+
+impl Budgets {
+    /// Takes a message that is no question from an agent's budget. Whether it gets a row, and how many before it had none.
+    pub(super) fn unreadable(&mut self, agent: &Arc<str>, config: &DnsConfig, now: Instant) -> Option<u64> {
+        let used = self.of(agent, config, now);
+        let _counted = used.queries.take(1.0, f64::from(config.queries_per_minute), MINUTE, now);
+        used.unreadable.tell(now)
+    }
+
+    fn of(&mut self, agent: &Arc<str>, config: &DnsConfig, now: Instant) -> &mut Agent {
+        self.agents.entry(Arc::clone(agent)).or_insert_with(|| Agent::new(config, now))
     }
 }
 
@@ -117,6 +131,7 @@ impl Agent {
             seen: HashSet::new(),
             domains: HashMap::new(),
             told: Told::default(),
+            unreadable: Told::default(),
         }
     }
 

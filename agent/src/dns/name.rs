@@ -9,8 +9,11 @@ const DATA_LABEL_MIN: usize = 40;
 const DATA_BITS_MIN: f64 = 3.5;
 /// One in so many of its characters is a digit, at least: what people write has fewer.
 const DATA_DIGIT_IN: usize = 20;
-/// A label below the last one that is so short is taken for a registry's (`co.uk`).
-const REGISTRY_LABEL_MAX: usize = 3;
+/// Labels below a country's that stand for a registry, whose names are many people's (`co.uk`).
+const REGISTRIES: [&str; 19] = [
+    "ac", "asso", "co", "com", "edu", "firm", "gen", "go", "gob", "gov", "ltd", "me", "mil", "ne", "net",
+    "nom", "or", "org", "plc",
+];
 
 /// A host name: letters, digits, hyphens and underscores, in lower case.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,9 +43,9 @@ impl HostName {
         self.text.rsplit('.').filter(|label| !label.is_empty())
     }
 
-    /// The domain that it counts to: its last two labels, or three where the second is short.
+    /// The domain that it counts to: its last two labels, or three below a country's registry.
     pub(super) fn domain(&self) -> &str {
-        let is_registry = |last: &str, second: &str| last.len() == 2 && second.len() <= REGISTRY_LABEL_MAX;
+        let is_registry = |last: &str, second: &str| last.len() == 2 && REGISTRIES.contains(&second);
         let mut labels = self.text.rsplit('.');
         let taken = match (labels.next(), labels.next()) {
             (Some(last), Some(second)) if is_registry(last, second) => 3,

@@ -17,6 +17,8 @@ const GRACE: Duration = Duration::from_secs(3_600);
 #[derive(Debug, Default)]
 pub struct Names {
     agents: Mutex<HashMap<Arc<str>, Known>>,
+    /// Of targets' own host names, whoever has looked them up; apart, so that no agent's names push them out.
+    targets: Mutex<Known>,
 }
 
 /// What one agent was told.
@@ -35,46 +37,61 @@ struct Told<T> {
 }
 
 impl Names {
-    /// Remembers that an agent was told these addresses for these names, for so long.
+    /// Remembers what addresses a target's own host name has, for all agents.
+    pub fn learn_target(&self, name: &Arc<str>, addresses: &[IpAddr], good_for: Duration, now: Instant) {
+        lock(&self.targets).learn(name, addresses, good_for, now);
+    }
+
+    /// Remembers that an agent was told these addresses for a name, for so long.
     pub fn learn(
         &self,
         agent: &Arc<str>,
-        names: &[Arc<str>],
+        name: &Arc<str>,
         addresses: &[IpAddr],
         good_for: Duration,
         now: Instant,
     ) {
-        let until = now.checked_add(good_for.saturating_add(GRACE)).unwrap_or(now);
-        let mut agents = self.lock();
-        let known = agents.entry(Arc::clone(agent)).or_default();
-        known.make_room(names.len().saturating_mul(addresses.len()), now);
-        for address in addresses.iter().map(IpAddr::to_canonical) {
-            for name in names {
-                tell(known.names.entry(address).or_default(), Arc::clone(name), until);
-                tell(known.addresses.entry(Arc::clone(name)).or_default(), address, until);
-            }
-        }
+        let mut agents = lock(&self.agents);
+        agents.entry(Arc::clone(agent)).or_default().learn(name, addresses, good_for, now);
     }
 
-    /// The names that an agent knows an address by, those that it looked up first before others.
+    /// The names that an agent knows an address by, those that it looked up first before others, and then targets' own.
     pub fn of(&self, agent: &Arc<str>, address: IpAddr, now: Instant) -> Vec<Arc<str>> {
-        let agents = self.lock();
-        let told = agents.get(agent).and_then(|known| known.names.get(&address.to_canonical()));
-        good(told, now).map(Arc::clone).collect()
+        let address = address.to_canonical();
+        let mut names: Vec<Arc<str>> = {
+            let agents = lock(&self.agents);
+            let told = agents.get(agent).and_then(|known| known.names.get(&address));
+            good(told, now).map(Arc::clone).collect()
+        };
+        for name in good(lock(&self.targets).names.get(&address), now) {
+            if !names.contains(name) {
+                names.push(Arc::clone(name));
+            }
+        }
+        names
     }
 
     /// The addresses that an agent was told for a name.
     pub fn addresses(&self, agent: &Arc<str>, name: &str, now: Instant) -> Vec<IpAddr> {
-        let agents = self.lock();
+        let agents = lock(&self.agents);
         good(agents.get(agent).and_then(|known| known.addresses.get(name)), now).copied().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Known>> {
-        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Known {
+    fn learn(&mut self, name: &Arc<str>, addresses: &[IpAddr], good_for: Duration, now: Instant) {
+        let until = now.checked_add(good_for.saturating_add(GRACE)).unwrap_or(now);
+        self.make_room(addresses.len(), now);
+        for address in addresses.iter().map(IpAddr::to_canonical) {
+            tell(self.names.entry(address).or_default(), Arc::clone(name), until);
+            tell(self.addresses.entry(Arc::clone(name)).or_default(), address, until);
+        }
+    }
+
     /// Forgets what is over, if there are too many; if that is not enough, everything.
     fn make_room(&mut self, more: usize, now: Instant) {
         self.pairs = self.pairs.saturating_add(more);

@@ -7,7 +7,7 @@ use crate::config::{DNS_TARGET, DataLabels, DnsConfig};
 use crate::live::Live;
 use crate::session::Desk;
 use bytes::Bytes;
-use policy::{Effect, Place, Ruling};
+use policy::{Asked, Effect, Place, Ruling};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use wire::{Access, Action, Certainty, Facts, Meaning, OpId, Operation, Phase, Resource, ResourceKind};
@@ -105,8 +105,13 @@ fn check_question(query: &Query, name: Option<&HostName>, is_own: bool, config: 
             format!("records of type {kind} are not among those that agents may ask for (`dns.types`)");
         return Checked::Refused("interlock:dns-type", reason);
     }
-    let data =
-        name.filter(|_| !is_own && config.data_labels == DataLabels::Refuse).and_then(HostName::data_label);
+    let Some(name) = name else {
+        let reason = "the name has characters that no host name has".to_owned();
+        return Checked::Refused("interlock:dns-name", reason);
+    };
+    let data = Some(name)
+        .filter(|_| !is_own && config.data_labels == DataLabels::Refuse)
+        .and_then(HostName::data_label);
     match data {
         Some(label) => {
             let reason = format!("label `{label}` looks like data, not like a name (`dns.data_labels`)");
@@ -127,27 +132,29 @@ pub(super) fn rule(
     if let Some(reason) = desk.unknown(live) {
         return refusal(op, "interlock:unknown-agent", &reason);
     }
-    let ask = |at: &Place, meaning: &Arc<Meaning>| desk.ask(live, at, meaning, hour);
-    let by_name = ask(desk.place(), &op.meaning);
-    if by_name.effect == Effect::Forward {
-        return by_name;
-    }
-    for target in name.into_iter().flat_map(|name| live.config.targets_named(name.text())) {
-        let connect = Access { action: Action::Connect, resource: Resource::new(ResourceKind::Target, &[]) };
-        let meaning = Arc::new(Meaning {
-            action: Action::Connect,
-            accesses: Box::new([connect]),
-            ..Meaning::clone(&op.meaning)
-        });
-        let by_target = ask(&Place::new(target.name.as_str().into(), "".into()), &meaning);
-        if by_target.effect == Effect::Forward {
-            return Arc::new(Ruling {
-                resources: Arc::clone(&by_name.resources),
-                ..Ruling::clone(&by_target)
-            });
+    let connect = Access { action: Action::Connect, resource: Resource::new(ResourceKind::Target, &[]) };
+    let meaning = Arc::new(Meaning {
+        action: Action::Connect,
+        accesses: Box::new([connect]),
+        ..Meaning::clone(&op.meaning)
+    });
+    let targets: Vec<Place> = name
+        .into_iter()
+        .flat_map(|name| live.config.targets_named(name.text()))
+        .map(|target| Place::new(target.name.as_str().into(), "".into()))
+        .collect();
+    desk.strictest(|who| {
+        let ask = |at, meaning| live.policies.rule(&Asked { who, at, meaning, hour });
+        let by_name = ask(desk.place(), &op.meaning);
+        if by_name.effect == Effect::Forward {
+            return by_name;
         }
-    }
-    by_name
+        let by_target = targets.iter().map(|at| ask(at, &meaning)).find(|it| it.effect == Effect::Forward);
+        by_target.map_or_else(
+            || Arc::clone(&by_name),
+            |it| Arc::new(Ruling { resources: Arc::clone(&by_name.resources), ..Ruling::clone(&it) }),
+        )
+    })
 }
 
 /// The ruling on a lookup that `[dns]` refuses.

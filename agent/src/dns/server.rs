@@ -4,6 +4,8 @@
 use super::asker::{Asker, Common, Over};
 use super::askers::Askers;
 use super::budget::{Budgets, Told};
+use super::datagram::{receive, timed};
+use super::targets::refresh;
 use super::upstream::Upstream;
 use crate::config::DNS_TARGET;
 use crate::identity::Caller;
@@ -45,8 +47,8 @@ pub struct Handle {
 }
 
 /// What a task needs.
-struct Inner {
-    common: Common,
+pub(super) struct Inner {
+    pub(super) common: Common,
     askers: Askers,
     kernel: Arc<Kernel>,
     identify: Identify,
@@ -84,10 +86,12 @@ impl Server {
             for socket in sockets {
                 let netns = netns_cookie(socket.as_fd()).context("the network namespace is not known")?;
                 let address = socket.local_addr()?;
+                timed(&socket).context("the kernel does not tell when datagrams arrive")?;
                 let socket = tokio::net::UdpSocket::from_std(socket).context("a socket can't be watched")?;
                 runtime.spawn(Arc::clone(&inner).take_datagrams(Arc::new(socket), netns, address));
             }
         }
+        runtime.spawn(refresh(Arc::clone(&inner)));
         runtime.spawn(inner.take_connections(taken));
         Ok(Self { runtime, handle: Handle { connections } })
     }
@@ -104,9 +108,9 @@ impl Server {
 }
 
 impl Handle {
-    /// Takes a connection over; false if there are too many already.
-    pub fn take(&self, stream: TcpStream, caller: Caller) -> bool {
-        self.connections.try_send((stream, caller)).is_ok()
+    /// Takes a connection over; gives its caller back if there are too many already.
+    pub fn take(&self, stream: TcpStream, caller: Caller) -> Option<Caller> {
+        self.connections.try_send((stream, caller)).err().map(|refused| refused.into_inner().1)
     }
 }
 
@@ -119,7 +123,7 @@ impl Inner {
     ) {
         let mut buffer = vec![0; DATAGRAM_BYTES];
         loop {
-            let (bytes, from) = match socket.recv_from(&mut buffer).await {
+            let (bytes, from) = match receive(&socket, &mut buffer).await {
                 Ok((length, from)) => (buffer.get(..length).unwrap_or_default().to_vec(), from),
                 Err(error) => {
                     tracing::warn!(%error, "a lookup can't be received");
@@ -183,7 +187,7 @@ impl Inner {
     async fn answer_connection(self: Arc<Self>, mut stream: tokio::net::TcpStream, caller: Caller) {
         let Some(guard) = self.common.sessions.enter(&caller, DNS_TARGET) else { return };
         let caller = self.common.sessions.with_hash(caller).await;
-        let agent = Arc::clone(&caller.agent);
+        let agent = caller.known_as();
         let desk = self.common.sessions.desk(caller, (DNS_TARGET, DNS_TARGET), Some(&guard));
         let asker = Asker::new(agent, desk);
         let mut drain = self.common.sessions.drain.clone();

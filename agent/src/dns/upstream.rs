@@ -3,7 +3,7 @@
 use super::query::Query;
 use crate::config::DnsConfig;
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::{RData, Record};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
@@ -48,15 +48,20 @@ pub(super) enum Found {
 }
 
 impl Upstream {
-    /// Asks.
+    /// Asks what an agent has asked.
     pub(super) async fn ask(&self, query: &Query, config: &DnsConfig) -> Found {
+        self.ask_for(query.name(), query.kind(), config).await
+    }
+
+    /// Asks for records of a type.
+    pub(super) async fn ask_for(&self, name: &Name, kind: RecordType, config: &DnsConfig) -> Found {
         let resolver = match self.resolver(config) {
             Ok(resolver) => resolver,
             Err(error) => return Found::Failed(error),
         };
-        let mut name = query.name().to_lowercase();
+        let mut name = name.to_lowercase();
         name.set_fqdn(true);
-        match resolver.lookup(name, query.kind()).await {
+        match resolver.lookup(name, kind).await {
             Ok(found) => {
                 let left = found.valid_until().saturating_duration_since(Instant::now()).as_secs();
                 Found::Records(found.answers().to_vec(), u32::try_from(left).unwrap_or(TTL_MAX).min(TTL_MAX))

@@ -6,7 +6,10 @@ use super::process::FileId;
 use crate::intercept::Executed;
 use interlock_common::Program as Key;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(test)]
@@ -67,6 +70,11 @@ impl Programs {
         }
     }
 
+    /// Forgets all: something may have been missed.
+    pub fn forget(&self) {
+        self.lock().clear();
+    }
+
     /// The program, if it was looked at.
     pub fn known(&self, key: Key) -> Option<Program> {
         self.lock().get(&key).cloned()
@@ -95,19 +103,31 @@ impl Program {
     }
 }
 
-/// By the process while it is there, else by the path: if that leads to the same inode.
+/// By the process while it is there, else by the path: if that leads to the same file.
 fn look_at(executed: &Executed) -> Option<Program> {
-    let link = format!("/proc/{}/exe", executed.pid);
-    let by_process = || Some((std::fs::read_link(&link).ok()?, File::open(&link).ok()?));
+    let link = PathBuf::from(format!("/proc/{}/exe", executed.pid));
+    let by_process = || Some((fs::read_link(&link).ok()?, open_if(&link, executed.program)?));
     let by_path = || {
-        let is_whole = executed.path.is_absolute();
-        is_whole.then(|| Some((executed.path.clone(), File::open(&executed.path).ok()?))).flatten()
+        let path = Some(&executed.path).filter(|path| path.is_absolute())?;
+        Some((path.clone(), open_if(path, executed.program)?))
     };
-    let is_it = |(_, file): &(_, File)| {
-        file.metadata().is_ok_and(|it| it.is_file() && FileId::of(&it).inode == executed.program.inode)
-    };
-    let (path, open) = by_process().filter(is_it).or_else(|| by_path().filter(is_it))?;
+    let (path, open) = by_process().or_else(by_path)?;
     let file = FileId::of(&open.metadata().ok()?);
     let content = Content::Open(Arc::new(open));
     Some(Program { path: path.display().to_string().into(), file, content })
+}
+
+/// Opens a path of somebody else's choosing: looks first, because opening a device or a FIFO does something, or waits.
+fn open_if(path: &Path, expected: Key) -> Option<File> {
+    let seen = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path).ok()?;
+    let found = seen.metadata().ok()?;
+    let is_it = found.is_file() && found.ino() == expected.inode && found.dev() == device(expected);
+    is_it.then(|| File::open(format!("/proc/self/fd/{}", seen.as_raw_fd())).ok()).flatten()
+}
+
+/// The device as `stat` tells it of most file systems; what tells of another one stays unknown.
+pub(super) fn device(program: Key) -> u64 {
+    /// `MINORBITS`, include/linux/kdev_t.h.
+    const MINOR_BITS: u32 = 20;
+    libc::makedev(program.device >> MINOR_BITS, program.device & ((1 << MINOR_BITS) - 1))
 }

@@ -31,7 +31,12 @@ impl Askers {
         let cookie = sent.origin.cookie;
         let mut notes = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let before = notes.get(&key, 0).ok().filter(|note| note.cookie == cookie);
-        let taken = before.map_or(0, |note| note.taken).saturating_add(1);
+        let before = before.map_or(0, |note| note.taken);
+        // As many as were sent are taken: this one is of somebody who came to the same address and port, and is not governed.
+        if before.saturating_mul(sent.levels) >= sent.seen {
+            return Err(OriginError::NotRedirected);
+        }
+        let taken = before.saturating_add(1);
         notes
             .insert(key, Taken { cookie, taken }, 0)
             .map_err(|error| OriginError::System(error.to_string()))?;

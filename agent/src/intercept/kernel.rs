@@ -1,6 +1,6 @@
 //! The kernel side as the rest of the host agent sees it.
 use super::{
-    agent::{Known, encode},
+    agent::{Known, encode, other_flags, placed},
     asker::Askers,
     devices,
     entered::Entries,
@@ -22,19 +22,20 @@ use super::{
     sys, unix,
 };
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy};
+use crate::config::UNNAMED;
 use arc_swap::ArcSwap;
 use aya::{
     EbpfLoader,
     maps::{MapData, PerCpuArray, SkStorage},
 };
-use interlock_common::{Address, Listener};
+use interlock_common::{Address, Agent, Listener};
 use socket2::SockRef;
 use std::{
     collections::{BTreeSet, HashMap},
     fmt, fs,
     net::SocketAddr,
     os::fd::{AsFd, BorrowedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -176,17 +177,17 @@ impl Kernel {
                 }
                 Some(cgroup) => match links::attach_all(&self.pins, &self.programs.governed, &cgroup, id) {
                     Ok(()) => {
-                        known.insert(id.0, Known::from(&agent));
+                        known.insert(id.0, Known::new(&agent, Some(cgroup.name())));
                     }
                     Err(_) if !cgroup.exists() => {
-                        known.insert(id.0, Known::from(&agent));
+                        known.insert(id.0, Known::new(&agent, None));
                     }
                     Err(error) => return Err(error),
                 },
                 // The next sweep forgets it, if none of its sockets is left.
                 None => {
                     links::renew(&self.pins, &self.programs.governed, id);
-                    known.insert(id.0, Known::from(&agent));
+                    known.insert(id.0, Known::new(&agent, None));
                 }
             }
         }
@@ -196,6 +197,7 @@ impl Kernel {
             }
         }
         self.agents.store(Arc::new(known));
+        self.flag(&mut maps, Path::new("/"))?;
         frozen::thaw_left(&self.pins, &self.hierarchy)
     }
 
@@ -269,28 +271,27 @@ impl Kernel {
         let mut value = encode(agent)?;
         let id = cgroup.id()?;
         let mut maps = self.maps();
+        value.generation = self.next_generation();
         if let Some(known) = self.agents.load().get(&id.0) {
-            return match *known.name == *agent {
-                true => Ok(Tagging { id, foreign: Foreign::default() }),
-                false => Err(KernelError::AlreadyGoverned {
-                    cgroup: cgroup.to_string(),
-                    agent: known.name.to_string(),
-                }),
+            return match (&*known.name, agent) {
+                // What had no name gets one, under the same hooks.
+                (UNNAMED, named) if named != UNNAMED => self.name(&mut maps, cgroup, id, value),
+                (_, UNNAMED) => Ok(Tagging { id, foreign: Foreign::default() }),
+                (known, agent) if known == agent => Ok(Tagging { id, foreign: Foreign::default() }),
+                (known, _) => {
+                    Err(KernelError::AlreadyGoverned { cgroup: cgroup.to_string(), agent: known.to_owned() })
+                }
             };
         }
-        value.generation = self.next_generation();
         let frozen = match cgroup.is_populated()? {
             true => Some(Frozen::new(&self.pins, cgroup, id)?),
             false => None,
         };
         links::attach_all(&self.pins, &self.programs.governed, cgroup, id)?;
-        if let Err(error) = maps.agents.insert(id.0, value, 0) {
+        if let Err(error) = self.name(&mut maps, cgroup, id, value) {
             links::detach_all(&self.pins, id)?;
-            return Err(failed("add an agent to", "AGENTS")(error));
+            return Err(error);
         }
-        self.change(|known| {
-            known.insert(id.0, Known::from(&value));
-        });
         let mut foreign = Foreign::default();
         if let Some(frozen) = frozen {
             let agents = self.agents.load();
@@ -304,6 +305,39 @@ impl Kernel {
         Ok(Tagging { id, foreign })
     }
 
+    /// Writes down whose a cgroup is, from which moment on it is governed.
+    fn name(
+        &self,
+        maps: &mut Maps,
+        cgroup: &CgroupPath,
+        id: CgroupId,
+        value: Agent,
+    ) -> Result<Tagging, KernelError> {
+        let value = placed(&self.agents.load(), value, &cgroup.name());
+        maps.agents.insert(id.0, value, 0).map_err(failed("add an agent to", "AGENTS"))?;
+        self.change(|known| {
+            known.insert(id.0, Known::new(&value, Some(cgroup.name())));
+        });
+        self.flag(maps, &cgroup.name())?;
+        Ok(Tagging { id, foreign: Foreign::default() })
+    }
+
+    /// Tells the programs which of the cgroups at or below a changed one are inside another agent's.
+    fn flag(&self, maps: &mut Maps, changed: &Path) -> Result<(), KernelError> {
+        let other = other_flags(&self.agents.load(), changed);
+        for (id, value) in &other {
+            maps.agents.insert(id, value, 0).map_err(failed("write", "AGENTS"))?;
+        }
+        if !other.is_empty() {
+            self.change(|known| {
+                for (id, value) in other {
+                    known.entry(id).and_modify(|it| it.flagged(value.flags));
+                }
+            });
+        }
+        Ok(())
+    }
+
     /// Ends the governing of a cgroup: its processes' new connections go where they say. Connections that were
     /// redirected stay with us, but their `getpeername` shows the listener from now on.
     pub fn release(&self, id: CgroupId) -> Result<(), KernelError> {
@@ -312,10 +346,11 @@ impl Kernel {
             return Err(KernelError::NotGoverned(id));
         }
         self.forget(&mut maps, id)?;
+        let path = self.agents.load().get(&id.0).and_then(|known| known.path().map(Path::to_owned));
         self.change(|known| {
             known.remove(&id.0);
         });
-        Ok(())
+        path.map_or(Ok(()), |path| self.flag(&mut maps, &path))
     }
 
     /// Forgets governed cgroups that do not exist any more, nor any socket that was made in them; says which.

@@ -84,6 +84,11 @@ impl Kernel {
         self.closed.descriptor()
     }
 
+    /// How many programs the kernel had no room to tell of.
+    pub fn executions_lost(&self) -> u64 {
+        maps::sum(&self.counts, Count::ExecutionsLost)
+    }
+
     /// A descriptor of its own that becomes readable when [`take_executed`](Self::take_executed) would find something.
     pub fn executed_descriptor(&self) -> Result<OwnedFd, KernelError> {
         self.executions.ring().descriptor()

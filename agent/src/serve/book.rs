@@ -61,11 +61,13 @@ impl Book {
         self.by_id.get(&id)
     }
 
-    pub(super) fn insert(&mut self, id: u64, known: Known) {
-        self.remove(id);
+    /// Gives back what was there.
+    pub(super) fn insert(&mut self, id: u64, known: Known) -> Option<Known> {
+        let before = self.remove(id);
         self.let_go.remove(&id);
         self.by_path.insert(Arc::clone(&known.path), id);
         self.by_id.insert(id, known);
+        before
     }
 
     pub(super) fn remove(&mut self, id: u64) -> Option<Known> {

@@ -121,8 +121,8 @@ impl Governor {
     pub(super) fn tag(&self, agent: &str, place: &Place) -> Result<Tagged, Failure> {
         let (kernel, _) = self.parts()?;
         let cgroup = self.locate(place)?;
-        let tagging = kernel.govern(&cgroup, agent).map_err(failed)?;
-        self.note(tagging.id, &cgroup.name(), agent, How::Tag);
+        let tagging =
+            self.govern(kernel, &cgroup, Known::new(&cgroup.name(), agent, How::Tag)).map_err(failed)?;
         let Foreign { closed, left } = tagging.foreign;
         let mut notes = left;
         if closed > 0 {
@@ -130,6 +130,20 @@ impl Governor {
         }
         tracing::info!(agent, cgroup = %cgroup, "governed");
         Ok(Tagged { agent: agent.to_owned(), cgroup: cgroup.name(), notes })
+    }
+
+    /// Notes it first, so that nobody in it is met who is not in the book.
+    fn govern(&self, kernel: &Kernel, cgroup: &CgroupPath, known: Known) -> Result<Tagging, KernelError> {
+        let id = cgroup.id()?;
+        let agent = Arc::clone(&known.agent);
+        let before = lock(&self.known).insert(id.0, known);
+        kernel.govern(cgroup, &agent).inspect_err(|_| {
+            let mut book = lock(&self.known);
+            book.remove(id.0);
+            if let Some(before) = before {
+                book.insert(id.0, before);
+            }
+        })
     }
 
     pub(super) fn untag(&self, place: &Place) -> Result<Tagged, Failure> {
@@ -162,14 +176,13 @@ impl Governor {
         let name = format!("{agent}-{}", uuid::Uuid::now_v7().simple());
         let cgroup = hierarchy.at(self.exec.join(name)).and_then(|cgroup| cgroup.create().map(|()| cgroup));
         let cgroup = cgroup.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-        let Tagging { id, .. } = kernel.govern(&cgroup, agent).map_err(|error| {
+        let known = Known { task: task.into(), leased: true, ..Known::new(&cgroup.name(), agent, How::Exec) };
+        let Tagging { id, .. } = self.govern(kernel, &cgroup, known).map_err(|error| {
             if let Err(error) = cgroup.remove() {
                 tracing::warn!(%error, "an unused cgroup stays behind");
             }
             failed(error)
         })?;
-        let known = Known { task: task.into(), leased: true, ..Known::new(&cgroup.name(), agent, How::Exec) };
-        lock(&self.known).insert(id.0, known);
         self.follow(&cgroup);
         Ok((cgroup.directory().to_owned(), id))
     }
@@ -250,13 +263,15 @@ impl Governor {
             if book.was_let_go(id.0) {
                 return;
             }
-            book.get(id.0).is_some()
+            // What has a name is not unnamed.
+            book.get(id.0).is_some_and(|known| agent == UNNAMED || *known.agent == *agent)
         };
-        match kernel.govern(cgroup, agent) {
-            Ok(_) if known => {}
-            Ok(Tagging { id, foreign }) => {
-                let how = if agent == UNNAMED { How::DefaultDeny } else { How::Glob };
-                self.note(id, &cgroup.name(), agent, how);
+        if known {
+            return;
+        }
+        let how = if agent == UNNAMED { How::DefaultDeny } else { How::Glob };
+        match self.govern(kernel, cgroup, Known::new(&cgroup.name(), agent, how)) {
+            Ok(Tagging { foreign, .. }) => {
                 tracing::info!(agent, cgroup = %cgroup, closed_sockets = foreign.closed, "governed");
                 for left in foreign.left {
                     tracing::warn!(agent, cgroup = %cgroup, left);

@@ -64,6 +64,15 @@ impl Inherited {
     }
 }
 
+impl Drop for Inherited {
+    /// What has found no place is not to be kept any longer: connections to it would wait for nobody.
+    fn drop(&mut self) {
+        for (name, _) in &self.sockets {
+            tell(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)], &[]);
+        }
+    }
+}
+
 /// Whether there is a service manager that may keep sockets.
 pub(super) fn has_keeper() -> bool {
     std::env::var_os(MANAGER).is_some()

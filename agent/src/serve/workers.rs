@@ -149,8 +149,8 @@ impl Acceptor {
             && explicit.is_none()
             && let Some(lookups) = &self.lookups
         {
-            if !lookups.take(std::net::TcpStream::from(stream), caller) {
-                tracing::warn!(%peer, "a connection for lookups is closed: too many wait");
+            if let Some(caller) = lookups.take(std::net::TcpStream::from(stream), caller) {
+                self.sessions.refuse_lookups(&caller);
             }
             return;
         }

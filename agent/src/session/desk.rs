@@ -95,9 +95,13 @@ impl Desk {
     }
 
     /// The strictest ruling on what an operation means there, of all who must be permitted it.
-    pub(crate) fn ask(&self, live: &Live, at: &Place, meaning: &Arc<Meaning>, hour: u8) -> Arc<Ruling> {
-        let rulings = self.who.iter().map(|who| live.policies.rule(&Asked { who, at, meaning, hour }));
-        rulings.reduce(stricter).unwrap_or_else(nobody)
+    fn ask(&self, live: &Live, at: &Place, meaning: &Arc<Meaning>, hour: u8) -> Arc<Ruling> {
+        self.strictest(|who| live.policies.rule(&Asked { who, at, meaning, hour }))
+    }
+
+    /// The strictest ruling on all who must be permitted something.
+    pub(crate) fn strictest(&self, rule: impl Fn(&Principal) -> Arc<Ruling>) -> Arc<Ruling> {
+        self.who.iter().map(rule).reduce(stricter).unwrap_or_else(nobody)
     }
 
     /// Where.

@@ -79,7 +79,7 @@ pub(super) fn unknown_agent(live: &Live, caller: &Caller) -> Option<String> {
 fn at_destination<'a>(sessions: &Sessions, live: &'a Live, caller: &Caller) -> Result<Placed<'a>, Refusal> {
     let destination = caller.destination;
     let now = Instant::now();
-    let names = sessions.names.of(&caller.agent, destination.ip(), now);
+    let names = sessions.names.of(&caller.known_as(), destination.ip(), now);
     let known = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let found = live.config.targets_at(destination, &names);
     let Some((target, others)) = found.split_first() else {
@@ -100,18 +100,34 @@ fn at_destination<'a>(sessions: &Sessions, live: &'a Live, caller: &Caller) -> R
     }
     let mut upstreams = vec![upstream];
     if target.upstream.is_none() {
-        let others = names.iter().flat_map(|name| sessions.names.addresses(&caller.agent, name, now));
-        for other in others.map(|address| SocketAddr::new(address, destination.port())) {
-            let is_same = live
-                .config
-                .targets_at(other, &names)
-                .iter()
-                .map(|one| &one.name)
-                .eq(found.iter().map(|one| &one.name));
-            if is_same && !upstreams.contains(&other) && upstreams.len() < UPSTREAMS_MAX {
-                upstreams.push(other);
-            }
-        }
+        upstreams.extend(others_of(sessions, live, caller, (&found, &names), now));
     }
     Ok(Placed { target, also, upstreams, names })
+}
+
+/// The other addresses of the same host: those that the agent was told for a name that the targets bear themselves, and that are
+/// theirs by their own names. What other names, of whoever, have led to the destination counts for nothing.
+fn others_of(
+    sessions: &Sessions,
+    live: &Live,
+    caller: &Caller,
+    (found, names): (&[&TargetConfig], &[Arc<str>]),
+    now: Instant,
+) -> Vec<SocketAddr> {
+    let destination = caller.destination;
+    let agent = caller.known_as();
+    let bears = |target: &TargetConfig, name: &str| {
+        target.addresses.iter().any(|address| address.host_name() == Some(name))
+    };
+    let own_names = names.iter().filter(|name| found.iter().any(|target| bears(target, name)));
+    let addresses = own_names.flat_map(|name| sessions.names.addresses(&agent, name, now));
+    let mut others = Vec::new();
+    for other in addresses.map(|address| SocketAddr::new(address, destination.port())) {
+        let at_other = live.config.targets_at(other, &sessions.names.of(&agent, other.ip(), now));
+        let is_same = at_other.iter().map(|it| &it.name).eq(found.iter().map(|it| &it.name));
+        if is_same && other != destination && !others.contains(&other) && others.len() + 1 < UPSTREAMS_MAX {
+            others.push(other);
+        }
+    }
+    others
 }

@@ -65,11 +65,13 @@ pub enum Count {
     DnsAnswered = 27,
     /// A lookup from an address and port that another socket sent one from just now, which has not been taken yet.
     DnsBusy = 28,
+    /// A program that began to run found no room to be told to the host agent.
+    ExecutionsLost = 29,
 }
 
 impl Count {
     /// How many counters there are.
-    pub const LEN: usize = 29;
+    pub const LEN: usize = 30;
 
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; Self::LEN] = [
@@ -102,6 +104,7 @@ impl Count {
         Self::Mount,
         Self::DnsAnswered,
         Self::DnsBusy,
+        Self::ExecutionsLost,
     ];
 
     /// The counter of a number; `None` if there is none of this number.
@@ -141,6 +144,7 @@ impl Count {
             Self::Mount => "denied_mount",
             Self::DnsAnswered => "dns_answered",
             Self::DnsBusy => "denied_dns_busy",
+            Self::ExecutionsLost => "executions_lost",
         }
     }
 }

@@ -32,8 +32,8 @@ pub const LISTENERS_MAX: usize = 1024;
 /// table full reaches the proxy without an origin and is closed there.
 pub const FLOWS_MAX: usize = 65_536;
 
-/// How many ends of governed sockets can have lookups on their way to the host agent at one time. Older ones make room: one
-/// that is still waiting then is not answered.
+/// How many ends of governed sockets can have lookups on their way to the host agent at one time. Older ones make room: a
+/// lookup that is still waiting then is not answered, or taken for that of the next sender from the same address and port.
 pub const DATAGRAMS_MAX: usize = 65_536;
 
 /// How deep below the root of the cgroup hierarchy a governed cgroup is looked for, in levels. A process deeper than
@@ -67,6 +67,13 @@ pub const SOCKET_SK_OFFSET: usize = 24;
 
 /// Bytes of refusals that can wait for the host agent: some 1,300 of them. Those that find no room are only counted.
 pub const REFUSALS_BYTES: usize = 256 * 1024;
+
+/// [`Agent::flags`]: the cgroup is inside another agent's. What bears its name elsewhere is another agent's to the kernel: only the
+/// host agent knows what both may do.
+pub const AGENT_INSIDE: u64 = 1;
+
+/// [`Agent::flags`]: it stands for whatever has no name yet, and is no agent: its processes are nothing to each other.
+pub const AGENT_UNNAMED: u64 = 2;
 
 /// [`Config::flags`]: datagrams to port 53 pass.
 pub const CONFIG_DNS_PASSES: u32 = 1;

@@ -14,6 +14,8 @@ pub struct Agent {
     pub name_len: u8,
     /// The agent's name in UTF-8, then zeros.
     pub name: [u8; AGENT_NAME_BYTES_MAX],
+    /// `AGENT_*` flags.
+    pub flags: u64,
 }
 
 impl Agent {
@@ -107,10 +109,14 @@ pub struct Executed {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Datagrams {
-    /// The sender; its time is that of the last datagram.
+    /// The sender.
     pub origin: Origin,
-    /// How many it has sent.
-    pub sent: u64,
+    /// How often the packet hook has seen one of its datagrams: once for each governed cgroup above the sender.
+    pub seen: u64,
+    /// How many governed cgroups there are above the sender.
+    pub levels: u64,
+    /// When it has sent the last one, monotonic, in nanoseconds since boot.
+    pub time: u64,
 }
 
 /// Value of `TAKEN`, with the same key: how many of those the host agent has taken.
@@ -333,14 +339,14 @@ mod pod {
 
 const _: () = {
     use core::mem::offset_of;
-    assert!(size_of::<Agent>() == 80 && align_of::<Agent>() == 8);
+    assert!(size_of::<Agent>() == 88 && align_of::<Agent>() == 8);
     assert!(offset_of!(Agent, name_len) == 16 && offset_of!(Agent, name) == 17);
     assert!(size_of::<Listener>() == 36 && align_of::<Listener>() == 4);
     assert!(offset_of!(Listener, address4) == 16 && offset_of!(Listener, port6) == 32);
     assert!(size_of::<Origin>() == 96 && align_of::<Origin>() == 8);
     assert!(size_of::<Closed>() == 24 && size_of::<Entered>() == 16);
     assert!(size_of::<Executed>() == 24 + PROGRAM_PATH_BYTES_MAX && size_of::<Program>() == 16);
-    assert!(size_of::<Datagrams>() == 104 && size_of::<Taken>() == 16);
+    assert!(size_of::<Datagrams>() == 120 && size_of::<Taken>() == 16);
     assert!(
         offset_of!(Origin, port) == 16 && offset_of!(Origin, pid) == 24 && offset_of!(Origin, thread) == 36
     );

@@ -106,6 +106,9 @@ fn what_has_no_name_has_no_network() {
         !agent.psql(&rig, "select 'not any more';").status.success(),
         "what loses its name is closed again"
     );
+    // What is unnamed itself can be given a name in place.
+    tag(&rig, "planner", &closed);
+    assert_eq!(closed.psql(&rig, "select 'named in place';").ok(), "named in place\n");
     rig.daemon.read(&["untag", "--cgroup", closed.0.to_str().unwrap()]).unwrap();
     assert_eq!(closed.psql(&rig, "select 'let go';").ok(), "let go\n");
 }

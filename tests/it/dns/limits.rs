@@ -48,7 +48,7 @@ fn new_names_of_a_domain_are_limited_and_known_ones_are_not() {
     let scene = Scene::with(NAMES, "new_names_per_minute = 10\nqueries_per_minute = 1000", |setup| setup);
     let told = scene.python(&ask_for("[f'n{i}.wild.test' for i in range(50)]")).ok();
     let good: u32 = told.trim().parse().unwrap();
-    assert!((10..=12).contains(&good), "{good}: ten at once, and what a second or two allows");
+    assert!((10..=20).contains(&good), "{good}: ten at once, and what some seconds allow");
     let denied = scene.rows(1, &["--verdict", "deny", "--agent", "planner"]);
     assert!(denied.iter().all(|row| row.0["policies"][0] == "interlock:dns-names"), "{denied:#?}");
     // Those it knows, and those of another domain, go on.
@@ -73,6 +73,20 @@ fn a_flood_is_refused_and_does_not_fill_the_store() {
     let denied = scene.rows(1, &["--verdict", "deny", "--agent", "planner"]);
     assert!(denied.len() <= 4, "one now and then: {}", denied.len());
     assert!(denied.iter().all(|row| row.0["policies"][0] == "interlock:dns-queries"), "{denied:#?}");
+}
+
+#[test]
+fn a_flood_of_what_is_no_question_does_not_fill_the_store_either() {
+    let scene = Scene::with(NAMES, "queries_per_minute = 20", |setup| setup);
+    let script = format!(
+        "from socket import *\ns = socket(AF_INET, SOCK_DGRAM); s.connect(('{ASKED}', 53))\n\
+         for n in range(5000): s.send(b'x')\n"
+    );
+    scene.python(&script).ok();
+    // They count as lookups.
+    assert!(scene.dig(&["www.shop.test"]).ok().contains("status: NXDOMAIN"));
+    let denied = scene.rows(2, &["--verdict", "deny", "--agent", "planner"]);
+    assert!(denied.len() <= 4, "one now and then: {}", denied.len());
 }
 
 #[test]
@@ -102,17 +116,10 @@ fn hostile_messages_get_an_error_or_nothing_and_a_row() {
     let expected = "short 99 0\nresponse 99 0\nupdate 3 4\nnone 4 1\ntwo 5 1\nchaos 6 5\ncut 7 1\nloop 8 1\nbytes 9 3\ndot 10 3\n\
         slash 11 3\nlong 12 1\nedns 13 0\nroot 14 3\n";
     assert!(told.starts_with(expected), "{told}");
-    let rows = scene.rows(10, &["--verdict", "deny", "--agent", "planner"]);
+    let rows = scene.rows(5, &["--verdict", "deny", "--agent", "planner"]);
     let reasons: Vec<&str> = rows.iter().map(|row| row.text("reason")).collect();
-    for reason in [
-        "what came is no question",
-        "asks for something else",
-        "not one question",
-        "another class",
-        "can't be read",
-        "later version",
-    ] {
-        assert!(reasons.iter().any(|told| told.contains(reason)), "{reason}: {reasons:#?}");
-    }
+    assert!(reasons.iter().any(|told| told.contains("what came is no question")), "the first: {reasons:#?}");
+    let names = rows.iter().filter(|row| row.0["policies"][0] == "interlock:dns-name");
+    assert_eq!(names.count(), 3, "{reasons:#?}");
     assert_eq!(scene.asked("www.shop.test"), 1);
 }

@@ -92,6 +92,38 @@ fn an_end_that_has_changed_hands_is_nobodys_until_its_last_lookup_is_taken() {
     assert_eq!((said.as_str(), from.port(), &*origin.unwrap().agent), ("late", port, "executor"));
 }
 
+/// Every governed cgroup above a sender has the hooks, and one datagram passes them all.
+#[test]
+fn a_lookup_from_inside_several_governed_cgroups_is_one() {
+    kernel_or_skip!();
+    let scene = scene();
+    let outer = scene.agent("planner");
+    let middle = outer.child("middle").unwrap();
+    let inner = middle.child("inner").unwrap();
+    for cgroup in [&middle, &inner] {
+        cgroup.create().unwrap();
+        scene.kernel().govern(cgroup, "planner").unwrap();
+    }
+    let send = |text: &str, port: u16| {
+        format!(
+            "s = socket(AF_INET, SOCK_DGRAM); s.bind(('127.0.0.1', {port})); s.connect(('127.53.1.1', 53))\n\
+             say([tried(lambda: s.send(b'{text}')), s.getsockname()[1]])"
+        )
+    };
+    let port = u16::try_from(run(Some(&inner), &send("one", 0))[1].as_u64().unwrap()).unwrap();
+    assert_eq!(&*next(&scene).2.unwrap().agent, "planner");
+    // Its end is free at once.
+    for cgroup in [&inner, &middle, &outer] {
+        assert_eq!(run(Some(cgroup), &send("two", port))[0], "ok");
+        assert!(next(&scene).2.is_ok());
+    }
+    assert_eq!(scene.count("denied_dns_busy"), 0);
+    // And nobody else is taken for its last sender.
+    let stranger = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    stranger.send_to(b"x", scene.lookups[0].local_addr().unwrap()).unwrap();
+    assert!(matches!(next(&scene).2, Err(OriginError::NotRedirected)));
+}
+
 /// Sockets of two agents over few ports, that come and go as fast as they can.
 #[test]
 fn of_many_lookups_none_is_taken_for_anothers() {

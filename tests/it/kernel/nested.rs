@@ -92,3 +92,46 @@ fn two_host_agents_do_not_disturb_each_other() {
     assert_eq!(&*one.accept4().1.unwrap().agent, "first");
     said(child);
 }
+
+/// A cgroup that an agent makes may be named so that it is governed as another one: that one's servers stay out of its reach.
+#[test]
+fn an_agent_inside_another_shares_nothing_with_its_namesakes() {
+    kernel_or_skip!();
+    let scene = Scene::new();
+    let (planner, executor) = (scene.agent("planner"), scene.agent("executor"));
+    let inside = planner.child("executor-x").unwrap();
+    inside.create().unwrap();
+    scene.kernel().govern(&inside, "executor").unwrap();
+    let mut server = client(
+        Some(&executor),
+        "s = create_server(('127.0.0.1', 0)); say(s.getsockname()[1]); sys.stdin.readline()",
+    );
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.as_mut().unwrap()), &mut line)
+        .unwrap();
+    let script = format!("say(tried(lambda: tcp('127.0.0.1', {})))", line.trim());
+    assert_eq!(run(Some(&executor), &script), "ok");
+    assert_eq!(scene.count("local"), 1, "control: its own");
+    assert_eq!(run(Some(&inside), &script), "ok");
+    assert_eq!(
+        (scene.count("local"), &*scene.accept4().1.unwrap().agent),
+        (1, "executor"),
+        "by way of the decision"
+    );
+    // Nor when the outer one is named later.
+    let later = scene.cgroup("later");
+    let below = later.child("below").unwrap();
+    below.create().unwrap();
+    scene.kernel().govern(&below, "executor").unwrap();
+    assert_eq!(run(Some(&below), &script), "ok");
+    assert_eq!(scene.count("local"), 2);
+    scene.kernel().govern(&later, "planner").unwrap();
+    assert_eq!(run(Some(&below), &script), "ok");
+    assert_eq!(scene.count("local"), 2);
+    assert!(scene.accept4().1.is_ok());
+    scene.kernel().release(later.id().unwrap()).unwrap();
+    assert_eq!(run(Some(&below), &script), "ok");
+    assert_eq!(scene.count("local"), 3, "and free of it again");
+    drop(server.stdin.take());
+    server.wait().unwrap();
+}

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 fn executed(pid: u32, path: &Path) -> Executed {
-    let inode = std::fs::metadata(path).unwrap().ino();
-    Executed { program: Key { inode, device: 1, reserved: 0 }, pid, path: path.into() }
+    let found = std::fs::metadata(path).unwrap();
+    let device = libc::major(found.dev()) << 20 | libc::minor(found.dev());
+    Executed { program: Key { inode: found.ino(), device, reserved: 0 }, pid, path: path.into() }
 }
 
 #[test]
@@ -37,8 +38,23 @@ fn another_file_under_the_same_path_is_not_it() {
     let mut wrong = executed(u32::MAX, &own);
     wrong.program.inode += 1;
     assert!(!programs.learn(&wrong) && programs.known(wrong.program).is_none());
+    let mut elsewhere = executed(u32::MAX, &own);
+    elsewhere.program.device += 1;
+    assert!(!programs.learn(&elsewhere), "the same number on another file system");
     let relative = Executed { path: own.file_name().unwrap().into(), ..executed(u32::MAX, &own) };
     assert!(!programs.learn(&relative), "relative to what?");
     let unknown = Executed { program: Key::default(), ..executed(std::process::id(), &own) };
     assert!(!programs.learn(&unknown));
+}
+
+/// What a process names as its program is its own choice.
+#[test]
+fn a_path_that_would_do_something_when_opened_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let programs = Programs::default();
+    for path in [fifo.as_path(), Path::new("/dev/null"), folder.path()] {
+        assert!(!programs.learn(&executed(u32::MAX, path)), "{}", path.display());
+    }
 }
