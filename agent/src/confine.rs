@@ -10,4 +10,4 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-pub use filter::{Need, filters};
+pub use filter::{Need, UnixSockets, filters};

@@ -35,7 +35,7 @@ mod upstream;
 
 pub use names::Names;
 pub use server::{Handle, Server};
-pub use upstream::addresses;
+pub use upstream::{addresses, system_servers};
 
 /// The port of name servers.
 pub const PORT: u16 = 53;

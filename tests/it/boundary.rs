@@ -14,4 +14,5 @@ mod pretagged;
 mod rows;
 mod security;
 mod server;
+mod unix;
 mod world;

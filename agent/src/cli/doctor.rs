@@ -50,6 +50,7 @@ fn checks(context: &Context) -> Vec<Check> {
     checks.push(line);
     if let Some(config) = &config {
         checks.push(look::policies(config));
+        checks.extend(look::lookups(config));
     }
     match context.daemon() {
         Ok(daemon) => checks.extend(look::daemon(daemon)),

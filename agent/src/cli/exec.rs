@@ -9,7 +9,7 @@ mod sys;
 mod tests;
 
 use super::{Context, exit};
-use crate::confine::{Need, filters};
+use crate::confine::{Need, UnixSockets, filters};
 use crate::control::message::{Prepare, Prepared};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
@@ -26,7 +26,9 @@ const EXAMPLES: &str = "\
 The command gets a fresh cgroup, is governed from its first instruction, and takes the place of this process: signals and
 exit code are its own. Open files other than standard input, output and error are not passed on: a connection that was
 opened before would not be governed. System calls that lead around the boundary are refused: packet, vsock and other
-sockets than Unix, IPv4, IPv6 and routing netlink, namespaces, ptrace, io_uring, keys, bpf; --allow gives some back. 126: the command can't be run; 127: there is no such command.
+sockets than Unix, IPv4, IPv6 and routing netlink, namespaces, ptrace, io_uring, keys, bpf; --allow gives some back. Where the
+kernel lacks the security hooks, nobody can tell whose a Unix socket is: then they are refused too, but for pairs, unless the
+configuration allows the agent some (`unix_sockets`), which opens all. 126: the command can't be run; 127: there is no such command.
 
 Examples:
   interlock exec --agent planner -- python3 agent.py --goal 'count orders'
@@ -71,7 +73,8 @@ pub fn run(args: ExecArgs, context: &Context) -> anyhow::Result<ExitCode> {
     enter(&prepared)?;
     sys::close_on_exec_from(3).context("open files can't be left behind")?;
     refuse_sockets()?;
-    confine(&args.allow, args.allow_new_privileges)?;
+    let unix = if prepared.unix_sockets { UnixSockets::Watched } else { UnixSockets::Closed };
+    confine(&args.allow, unix, args.allow_new_privileges)?;
     if let (Some(user), Some(groups)) = (&user, &groups) {
         become_user(user, groups)?;
     } else if geteuid().is_root() {
@@ -181,11 +184,11 @@ fn refuse_sockets() -> anyhow::Result<()> {
 }
 
 /// Gives up what leads around the boundary. Comes before the user changes, since without "no new privileges" only root may.
-fn confine(needs: &[Need], allow_new_privileges: bool) -> anyhow::Result<()> {
+fn confine(needs: &[Need], unix: UnixSockets, allow_new_privileges: bool) -> anyhow::Result<()> {
     if !allow_new_privileges {
         nix::sys::prctl::set_no_new_privs().context("can't give up new privileges")?;
     }
-    for filter in filters(needs).context("there is no system call filter for this architecture")? {
+    for filter in filters(needs, unix).context("there is no system call filter for this architecture")? {
         sys::install(&filter)
             .context("the kernel does not take the system call filter (CONFIG_SECCOMP_FILTER)")?;
     }

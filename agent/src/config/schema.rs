@@ -91,7 +91,8 @@ section! {
         cgroups: Vec<String> = List { item: Glob, min: 0, max: 256 }, Toml("[]"), Live,
             sample "[\"/system.slice/planner-*.service\"]";
         /// Unix sockets of others that it may connect to, by the name that the server has bound; `@` begins an abstract one.
-        /// Its own, made while it was governed, are open to it. Where the kernel lacks the security hooks, none is closed: see `security`.
+        /// Its own, made while it was governed, are open to it. Where the kernel lacks the security hooks (see `security`), names can't be
+        /// told apart: then any entry here opens all Unix sockets to it, and none closes them to what `interlock exec` starts.
         unix_sockets: Vec<String> = List { item: UnixSocket, min: 0, max: 256 }, Toml("[]"), Live,
             sample "[\"/run/app/app.sock\"]";
     }

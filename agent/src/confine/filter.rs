@@ -17,6 +17,17 @@ pub enum Need {
     IoUring,
     /// The kernel's key service, which can look names up over the network
     Keys,
+    /// Unix sockets where the kernel can't tell an agent's own from those of others (no security hooks): also docker's and databases'
+    UnixSockets,
+}
+
+/// Whether a command may make Unix sockets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UnixSockets {
+    /// The kernel's security hooks tell whom they reach.
+    Watched,
+    /// Nobody does: pairs that are connected to each other are left.
+    Closed,
 }
 
 /// Never of use to an agent, and each a way around or out.
@@ -69,7 +80,7 @@ const NAMESPACE_FLAGS: [i32; 4] =
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// `SOCK_PACKET`: a packet socket under the name of an IPv4 one (packet(7)), and the bits of a type that are it.
-const SOCK_PACKET: u64 = 10;
+const SOCK_PACKET: i32 = 10;
 const TYPE_BITS: u64 = 0xf;
 
 /// `TIOCSTI` and `TIOCLINUX`: what they type into the terminal, the shell that ran us would do, which is governed by nobody.
@@ -83,7 +94,7 @@ const X32: u32 = 0x4000_0000;
 ///
 /// # Errors
 /// This architecture is none that seccompiler knows.
-pub fn filters(needs: &[Need]) -> Result<Vec<BpfProgram>, seccompiler::BackendError> {
+pub fn filters(needs: &[Need], unix: UnixSockets) -> Result<Vec<BpfProgram>, seccompiler::BackendError> {
     let mut refused: BTreeMap<i64, Vec<SeccompRule>> = NEVER.iter().map(|&call| (call, vec![])).collect();
     let groups = [
         (Need::Ptrace, PTRACE),
@@ -105,9 +116,15 @@ pub fn filters(needs: &[Need]) -> Result<Vec<BpfProgram>, seccompiler::BackendEr
         libc::SYS_ioctl,
         TERMINAL_INPUT.into_iter().map(|request| is(1, request)).collect::<Result<_, _>>()?,
     );
-    refused.insert(libc::SYS_socketpair, vec![SeccompRule::new(vec![is_not(0, libc::AF_UNIX)?])?]);
+    let mut pairs = vec![SeccompRule::new(vec![is_not(0, libc::AF_UNIX)?])?];
+    let is_closed = unix == UnixSockets::Closed && !needs.contains(&Need::UnixSockets);
+    if is_closed {
+        // One of these can be sent elsewhere from; the other kinds are connected for good.
+        pairs.push(SeccompRule::new(vec![is_type(libc::SOCK_DGRAM)?])?);
+    }
+    refused.insert(libc::SYS_socketpair, pairs);
     let clone3 = BTreeMap::from([(libc::SYS_clone3, vec![])]);
-    let (families, netlink) = sockets()?;
+    let (families, netlink) = sockets(is_closed)?;
     Ok(vec![
         other_numbers(),
         translate(clone3, libc::ENOSYS)?,
@@ -120,16 +137,20 @@ pub fn filters(needs: &[Need]) -> Result<Vec<BpfProgram>, seccompiler::BackendEr
 /// A list of what may be: a family that is new in some kernel is refused. Of netlink, only routing information, which
 /// programs read at their start to learn the host's addresses. Both are refused as by a kernel that lacks them: programs
 /// go on then.
-fn sockets() -> Result<(Vec<SeccompRule>, Vec<SeccompRule>), seccompiler::BackendError> {
-    let other = FAMILIES.into_iter().map(|family| is_not(0, family)).collect::<Result<_, _>>()?;
+fn sockets(unix_is_closed: bool) -> Result<(Vec<SeccompRule>, Vec<SeccompRule>), seccompiler::BackendError> {
+    let families = FAMILIES.into_iter().filter(|family| !(unix_is_closed && *family == libc::AF_UNIX));
+    let other = families.map(|family| is_not(0, family)).collect::<Result<_, _>>()?;
     let netlink =
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number(libc::AF_NETLINK))?;
-    let packet =
-        SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(TYPE_BITS), SOCK_PACKET)?;
+    let packet = is_type(SOCK_PACKET)?;
     Ok((
         vec![SeccompRule::new(other)?, SeccompRule::new(vec![packet])?],
         vec![SeccompRule::new(vec![netlink, is_not(2, libc::NETLINK_ROUTE)?])?],
     ))
+}
+
+fn is_type(kind: i32) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(TYPE_BITS), number(kind))
 }
 
 fn is(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {

@@ -376,6 +376,8 @@ pub struct Prepared {
     pub agent: String,
     /// Its directory, to whose `cgroup.procs` the caller writes itself.
     pub directory: PathBuf,
+    /// Whether the command may make Unix sockets: the kernel tells whom they reach, or the configuration allows the agent some.
+    pub unix_sockets: bool,
 }
 
 /// What a reload did.

@@ -10,6 +10,7 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::system_conf::read_system_conf;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -99,6 +100,15 @@ impl Upstream {
         });
         Ok(resolver)
     }
+}
+
+/// The servers that the system's file names.
+///
+/// # Errors
+/// It can't be read, in words.
+pub fn system_servers() -> Result<Vec<String>, String> {
+    let (config, _) = read_system_conf().map_err(|error| error.to_string())?;
+    Ok(config.name_servers().iter().map(|server| server.ip.to_string()).collect())
 }
 
 /// The addresses of a host name: by `/etc/hosts`, else as these servers say. Blocks.

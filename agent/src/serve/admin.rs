@@ -45,7 +45,8 @@ impl Admin for Daemon {
             let (directory, id) =
                 self.governor.prepare(&prepare.agent, prepare.task.as_deref().unwrap_or_default())?;
             let lease = Lease::new(Kept { governor: Arc::clone(&self.governor), id });
-            Ok((Prepared { agent: prepare.agent, directory }, lease))
+            let unix_sockets = self.may_make_unix_sockets(&prepare.agent);
+            Ok((Prepared { agent: prepare.agent, directory, unix_sockets }, lease))
         })
     }
 
@@ -78,6 +79,13 @@ impl Admin for Daemon {
 }
 
 impl Daemon {
+    /// Names that the configuration allows an agent are told apart by the security hooks alone: without them, all are open to it.
+    fn may_make_unix_sockets(&self, agent: &str) -> bool {
+        let is_watched = self.kernel.as_ref().is_some_and(|kernel| kernel.security().missing.is_none());
+        let live = self.live.load();
+        is_watched || live.config.agent(agent).is_some_and(|agent| !agent.unix_sockets.is_empty())
+    }
+
     fn must_know(&self, agent: &str) -> Result<(), Failure> {
         let live = self.live.load();
         if live.config.agent(agent).is_some() {

@@ -76,8 +76,10 @@ fn try_one(host: &Host, world: &World, attack: &Confined) -> Result<Option<Strin
     if !leaked.is_empty() {
         return Err(format!("the canary received {leaked:?}"));
     }
-    let others: Vec<&str> =
-        ["ptrace", "namespaces", "io-uring", "keys"].into_iter().filter(|it| *it != attack.allow).collect();
+    let others: Vec<&str> = ["ptrace", "namespaces", "io-uring", "keys", "unix-sockets"]
+        .into_iter()
+        .filter(|it| *it != attack.allow)
+        .collect();
     let with_others = governed(host, world, attack.name, &others);
     if with_others != attack.governed {
         return Err(format!("with --allow {others:?} it got {with_others}"));

@@ -12,7 +12,7 @@ fn status_and_doctor_say_how_it_is() {
     let text = rig.daemon.read(&["status"]).unwrap();
     assert!(text.contains("not transparent, not a boundary"), "explicit listeners are marked: {text}");
     let doctor = Ran::run(&mut rig.daemon.interlock(&["doctor", "--json"]));
-    for line in ["kernel", "cgroup v2", "BTF", "listener", "policies", "spool"] {
+    for line in ["kernel", "cgroup v2", "BTF", "listener", "policies", "lookups", "spool"] {
         assert!(doctor.stdout.contains(line), "{line}: {}", doctor.stdout);
     }
 }

@@ -1,6 +1,6 @@
 //! The single checks of `interlock doctor`.
 
-use crate::config::{Config, Enabled, default_paths};
+use crate::config::{Config, Dns, Enabled, default_paths};
 use crate::control::Client;
 use crate::control::message::{BoundaryKind, Status};
 use crate::intercept::{Check, Paths, checks};
@@ -42,6 +42,35 @@ pub(super) fn kernel(config: Option<&Config>) -> Vec<Check> {
         },
     };
     checks(&Paths { bpffs: paths.bpf, cgroup_base: Path::new("/").join(intercept.cgroup_base) })
+}
+
+/// What becomes of agents' lookups, and who is asked. Nobody is, here.
+pub(super) fn lookups(config: &Config) -> Option<Check> {
+    const NAME: &str = "lookups";
+    if config.intercept.enabled == Enabled::Off {
+        return None;
+    }
+    Some(match config.intercept.dns {
+        Dns::Refuse => Check::ok(NAME, "refused: agents reach targets by address or /etc/hosts"),
+        Dns::Direct => {
+            let detail = "agents ask any name server, unread: data can leave that way";
+            Check::degraded(NAME, detail, "set `intercept.dns` to `answer`")
+        }
+        Dns::Answer if !config.dns.servers.is_empty() => {
+            let servers: Vec<_> = config.dns.servers.iter().map(ToString::to_string).collect();
+            Check::ok(NAME, format!("answered by the daemon, which asks {}", servers.join(", ")))
+        }
+        Dns::Answer => match crate::dns::system_servers() {
+            Ok(servers) if !servers.is_empty() => Check::ok(
+                NAME,
+                format!("answered by the daemon, which asks {} (/etc/resolv.conf)", servers.join(", ")),
+            ),
+            Ok(_) => Check::degraded(NAME, "/etc/resolv.conf names no server to ask", "give `dns.servers`"),
+            Err(error) => {
+                Check::degraded(NAME, format!("there is no server to ask: {error}"), "give `dns.servers`")
+            }
+        },
+    })
 }
 
 /// The policy files.
