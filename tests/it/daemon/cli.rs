@@ -90,9 +90,9 @@ fn an_agent_cannot_reach_the_control_socket() {
     let free =
         Ran::run(rig.direct(binary.to_str().unwrap()).args(["--config", config.to_str().unwrap(), "agents"]));
     assert!(free.ok().contains("planner"));
-    // As root, whom the socket's mode lets in.
-    let mut command = rig.daemon.exec_as_we_are("planner", &binary);
-    let ran = Ran::run(command.args(["--config", config.to_str().unwrap(), "agents"]));
+    // As root, whom the socket's mode lets in, and with the Unix sockets that the filter would take away.
+    let mut command = rig.daemon.interlock(&["exec", "--agent", "planner", "--allow", "unix-sockets"]);
+    let ran = Ran::run(command.arg("--").arg(&binary).args(["--config", config.to_str().unwrap(), "agents"]));
     let told = ran.fails();
     assert!(told.contains("governed"), "it says why: {told}");
 }
