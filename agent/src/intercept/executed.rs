@@ -1,11 +1,9 @@
 //! Programs that governed processes begin to run, as the kernel tells of them.
-use super::{error::KernelError, maps, ring::Ring, tracepoint};
-use aya::{Ebpf, programs::raw_trace_point::RawTracePointLink};
+use super::{error::KernelError, ring::Ring, tracepoint::Tracepoint};
+use aya::Ebpf;
 use interlock_common::Program;
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::PathBuf};
 
-/// The tracepoint.
-const TRACEPOINT: &str = "sched_process_exec";
 /// What of the kernel is closed to its own administrator.
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
@@ -20,35 +18,19 @@ pub struct Executed {
     pub path: PathBuf,
 }
 
-/// What the kernel tells of them.
-pub(super) struct Executions {
-    ring: Ring,
-    /// Attached as long as this lives; nobody needs it while the host agent is dead.
-    _link: Option<RawTracePointLink>,
+/// Attaches to the kernel's tracepoint. Without it, programs are looked up when their connections arrive.
+pub(super) fn attach(ebpf: &mut Ebpf) -> Result<Tracepoint, KernelError> {
+    let without = "programs are not seen when they begin: those that end at once have no name in rows";
+    Tracepoint::attach(ebpf, ("executed", "sched_process_exec"), "EXECUTED", without)
 }
 
-impl Executions {
-    /// Attaches to the kernel's tracepoint. Without it, programs are looked up when their connections arrive.
-    pub(super) fn attach(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        let ring = Ring::new("EXECUTED", maps::take_ring(ebpf, "EXECUTED")?);
-        let link = tracepoint::attach(ebpf, "executed", TRACEPOINT).inspect_err(|error| {
-            tracing::warn!(%error, "programs are not seen when they begin: those that end at once have no name in rows");
-        });
-        Ok(Self { ring, _link: link.ok() })
-    }
-
-    /// Takes what is there.
-    pub(super) fn take(&self, mut each: impl FnMut(&Executed)) {
-        self.ring.drain(|bytes| {
-            if let Some(executed) = read(bytes) {
-                each(&executed);
-            }
-        });
-    }
-
-    pub(super) const fn ring(&self) -> &Ring {
-        &self.ring
-    }
+/// Takes what is there.
+pub(super) fn take(ring: &Ring, mut each: impl FnMut(&Executed)) {
+    ring.drain(|bytes| {
+        if let Some(executed) = read(bytes) {
+            each(&executed);
+        }
+    });
 }
 
 /// Reads a record.

@@ -2,10 +2,9 @@
 use super::{
     agent::{Known, encode, other_flags, placed},
     asker::Askers,
-    devices,
-    entered::Entries,
+    devices, entered,
     error::{KernelError, OriginError, Unavailable},
-    executed::{self, Executions},
+    executed,
     foreign::{self, Foreign},
     frozen::{self, Frozen},
     layout, links,
@@ -19,7 +18,9 @@ use super::{
     programs::Programs,
     ring::Ring,
     security::{self, Security},
-    sys, unix,
+    sys,
+    tracepoint::Tracepoint,
+    unix,
 };
 use crate::cgroup::{CgroupId, CgroupPath, Hierarchy};
 use crate::config::UNNAMED;
@@ -80,9 +81,9 @@ pub struct Kernel {
     askers: Askers,
     pub(super) counts: PerCpuArray<MapData, u64>,
     pub(super) refusals: Ring,
-    pub(super) executions: Executions,
+    pub(super) executions: Tracepoint,
     pub(super) closed: Ring,
-    pub(super) entries: Entries,
+    pub(super) entries: Tracepoint,
     security: Security,
     pub(super) logs: Option<Logs>,
     /// Last, so that the lock is released after everything else is done.
@@ -145,8 +146,8 @@ impl Kernel {
             askers: Askers::new(maps::take_datagrams(&mut ebpf)?),
             counts: maps::take_counts(&mut ebpf)?,
             refusals: Ring::new("REFUSALS", maps::take_ring(&mut ebpf, "REFUSALS")?),
-            executions: Executions::attach(&mut ebpf)?,
-            entries: Entries::attach(&mut ebpf)?,
+            executions: executed::attach(&mut ebpf)?,
+            entries: entered::attach(&mut ebpf)?,
             closed: Ring::new("CLOSED", maps::take_ring(&mut ebpf, "CLOSED")?),
             security,
             logs: Logs::take(&mut ebpf),

@@ -1,9 +1,9 @@
 //! What the programs tell: counts, refusals, programs that begin, connections that end, diagnostics.
 use super::{
     closed::{self, Closed},
-    entered::Entered,
+    entered::{self, Entered},
     error::KernelError,
-    executed::Executed,
+    executed::{self, Executed},
     foreign::{self, Foreign},
     kernel::Kernel,
     maps,
@@ -50,7 +50,7 @@ impl Kernel {
 
     /// Takes the programs that governed processes have begun to run since the last time.
     pub fn take_executed(&self, each: impl FnMut(&Executed)) {
-        self.executions.take(each);
+        executed::take(self.executions.ring(), each);
     }
 
     /// Takes the redirected connections that have ended since the last time.
@@ -60,7 +60,7 @@ impl Kernel {
 
     /// Takes the processes that were moved into governed cgroups since the last time.
     pub fn take_entered(&self, each: impl FnMut(Entered)) {
-        self.entries.take(each);
+        entered::take(self.entries.ring(), each);
     }
 
     /// A descriptor of its own that becomes readable when [`take_entered`](Self::take_entered) would find something.
